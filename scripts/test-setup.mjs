@@ -1,0 +1,11 @@
+/** Vitest global setup: the tests load the compiled kernels from dist. */
+import { ensureKernels } from "./kernels.mjs";
+
+export function setup() {
+  try {
+    ensureKernels();
+  } catch (error) {
+    // Tests that do not need the kernels still run; those that do fail on the missing file.
+    console.error(`kernels: ${error.message}`);
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * Lets Node run the project's TypeScript without a build:
+ * `node --import ./scripts/typescript.mjs bench/ntt.bench.ts`.
+ * Types are stripped file by file; nothing is checked.
+ */
+import { readFileSync } from "node:fs";
+import { register } from "node:module";
+import { fileURLToPath } from "node:url";
+import { isMainThread } from "node:worker_threads";
+import ts from "typescript";
+
+if (isMainThread) register(import.meta.url);
+
+const compilerOptions = {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.ESNext,
+  verbatimModuleSyntax: true,
+  inlineSourceMap: true,
+};
+
+/** Module hook: compiles `.ts` files, leaves the rest to Node. */
+export async function load(url, context, next) {
+  if (!url.startsWith("file:") || !url.endsWith(".ts")) return next(url, context);
+  const fileName = fileURLToPath(url);
+  const { outputText } = ts.transpileModule(readFileSync(fileName, "utf8"), { compilerOptions, fileName });
+  return { format: "module", shortCircuit: true, source: outputText };
+}

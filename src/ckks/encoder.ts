@@ -1,0 +1,137 @@
+/**
+ * Encoding: complex or real slot vectors of any power-of-two length ↔ plaintext polynomials.
+ * A vector of n slots lives in the subring X^(N/2n) and is encoded there: one FFT of size n,
+ * 2n-point NTTs (a vector that repeats with period n costs n, not N/2).
+ */
+import { AegisError } from "../base/errors.ts";
+import { powerOfTwo } from "../base/validate.ts";
+import type { Poly } from "../ring/poly.ts";
+import type { Ring } from "../ring/ring.ts";
+import { Plaintext } from "./ciphertext.ts";
+import type { Context } from "./context.ts";
+import { reconstruct } from "./reconstruct.ts";
+import { SpecialFft } from "./special-fft.ts";
+
+/** A complex vector as two arrays of equal length. */
+export interface ComplexVector {
+  readonly real: Float64Array;
+  readonly imaginary: Float64Array;
+}
+
+/** Real numbers, or complex ones; the length is a power of two from 1 to N/2. */
+export type SlotVector = ArrayLike<number> | ComplexVector;
+
+export interface EncodeOptions {
+  /** Level of the plaintext; default: the highest. */
+  readonly level?: number;
+  /** Scale; default: the parameters' scale. */
+  readonly scale?: number;
+  /** `product` plaintexts are in Montgomery form. Default `sum`. */
+  readonly use?: "product" | "sum";
+  /** Encode over the extended basis QP (special primes first). Default false. */
+  readonly extended?: boolean;
+}
+
+/** Coefficients are integers in doubles: exact below 2^62 (the kernel's bound). */
+const maximumCoefficient = 2 ** 62;
+
+export class Encoder {
+  readonly #context: Context;
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  /**
+   * Encodes slots into a plaintext (NTT domain). The rounding error is at most 1/2 in each
+   * coefficient. Throws `scale` when coefficients would not fit.
+   */
+  encode(values: SlotVector, options: EncodeOptions = {}): Plaintext {
+    const { parameters, ring } = this.#context;
+    const level = options.level ?? parameters.maximumLevel;
+    const scale = options.scale ?? parameters.scale;
+    const extended = options.extended ?? false;
+    const moduli = extended ? parameters.extendedModuli(level) : parameters.moduli(level);
+    const length = isComplex(values) ? values.real.length : values.length;
+    powerOfTwo("values.length", length, 1, parameters.maximumSlots);
+    const slots = Math.max(length, 2);
+    const subring = ring.subring(Math.log2(2 * slots));
+    const poly = subring.poly(moduli, "coefficient");
+    try {
+      if (this.#context.backend.name !== "null") {
+        subring.kernels.fromDoubles(poly, this.#coefficients(values, slots, scale));
+      }
+      poly.toNtt();
+      const montgomery = options.use === "product";
+      if (montgomery) subring.kernels.multiplyScalar(poly, poly, subring.montgomery(moduli));
+      return new Plaintext({ poly, level, scale, slots, logRun: parameters.logN - subring.logN, montgomery, extended });
+    } catch (error) {
+      poly.dispose();
+      throw error;
+    }
+  }
+
+  /** Slot values of a plaintext. */
+  decode(plaintext: Plaintext): ComplexVector {
+    const { poly } = plaintext;
+    const level = poly.moduli.slice(plaintext.extended ? this.#context.parameters.specialCount : 0);
+    using copy = poly.ring.poly(level, poly.domain);
+    poly.ring.kernels.copy(copy, poly.limbs(poly.moduli.length - level.length));
+    if (plaintext.montgomery) poly.ring.kernels.multiplyScalar(copy, copy, poly.ring.montgomeryInverse(level));
+    return this.decodePoly(copy, plaintext.scale, plaintext.slots);
+  }
+
+  /**
+   * Slot values of a polynomial of the ring or a subring, NTT domain; changed to coefficient
+   * domain where needed. Only as many limbs are reconstructed as the coefficients fill.
+   */
+  decodePoly(poly: Poly, scale: number, slots: number): ComplexVector {
+    const coefficients = reconstruct(poly, slots * 2);
+    const real = new Float64Array(slots);
+    const imaginary = new Float64Array(slots);
+    for (let j = 0; j < slots; j++) {
+      real[j] = (coefficients[j] as number) / scale;
+      imaginary[j] = (coefficients[j + slots] as number) / scale;
+    }
+    SpecialFft.for(slots).forward(real, imaginary);
+    return { real, imaginary };
+  }
+
+  #coefficients(values: SlotVector, slots: number, scale: number): Float64Array {
+    const real = new Float64Array(slots);
+    const imaginary = new Float64Array(slots);
+    const source = isComplex(values) ? values.real : values;
+    for (let j = 0; j < slots; j++) real[j] = source[j % source.length] as number;
+    if (isComplex(values)) {
+      for (let j = 0; j < slots; j++) imaginary[j] = values.imaginary[j % values.imaginary.length] as number;
+    }
+    SpecialFft.for(slots).inverse(real, imaginary);
+    const coefficients = new Float64Array(2 * slots);
+    let largest = 0;
+    for (let j = 0; j < slots; j++) {
+      const low = Math.round((real[j] as number) * scale);
+      const high = Math.round((imaginary[j] as number) * scale);
+      coefficients[j] = low;
+      coefficients[j + slots] = high;
+      largest = Math.max(largest, Math.abs(low), Math.abs(high));
+    }
+    if (!(largest < maximumCoefficient)) {
+      const what = Number.isNaN(largest) ? "a value that is not a number" : `coefficients of 2^${Math.log2(largest).toFixed(1)}`;
+      throw new AegisError("scale", `encode: ${what} at scale 2^${Math.log2(scale).toFixed(1)}; at most 2^62 fit`, {
+        operation: "encode",
+        logScale: Math.log2(scale),
+        hint: "use smaller values or a smaller scale",
+      });
+    }
+    return coefficients;
+  }
+}
+
+export function isComplex(values: SlotVector): values is ComplexVector {
+  return "real" in values;
+}
+
+/** A plaintext's ring: the subring of degree 2·slots. */
+export function plaintextRing(ring: Ring, slots: number): Ring {
+  return ring.subring(Math.log2(2 * slots));
+}

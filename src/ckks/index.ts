@@ -1,0 +1,14 @@
+/** RNS-CKKS: parameters, encoding, keys, encryption, evaluation. */
+export { Ciphertext, Plaintext } from "./ciphertext.ts";
+export { Context } from "./context.ts";
+export { type ComplexVector, type EncodeOptions, Encoder, type SlotVector } from "./encoder.ts";
+export { Decryptor, Encryptor } from "./encryptor.ts";
+export { Evaluator, ExtendedCiphertext, Hoisted, scaleTolerance } from "./evaluator.ts";
+export { conjugationElement, rotationElement } from "./galois.ts";
+export { insecureRandomness, KeyGenerator, type Randomness, secureRandomness } from "./key-generator.ts";
+export { type KeySource, KeyStore, type KeyStoreOptions, type LoadedKey } from "./key-store.ts";
+export { type EvaluationKey, type KeyName, type PublicKey, SecretKey } from "./keys.ts";
+export { type BootstrappingSpec, Parameters, type ParametersSpec } from "./parameters.ts";
+export { describeSecret, maximumLogQP, requireSecure, type SecretDistribution } from "./security.ts";
+export { type Preset, type PresetName, preset, presets } from "./presets.ts";
+export { rotationGroup, stageTwiddle } from "./special-fft.ts";

@@ -1,0 +1,153 @@
+/**
+ * Evaluation keys as the server holds them: in ordinary buffers outside backend memory (a
+ * WebAssembly memory ends at 4 GiB), paged into it when an operation asks, least recently used
+ * first out when the budget is full.
+ */
+import { AegisError } from "../base/errors.ts";
+import { Poly } from "../ring/poly.ts";
+import type { Context } from "./context.ts";
+import { type EvaluationKey, expandUniform, type KeyName, keyModuli, seedDomains } from "./keys.ts";
+
+/** An evaluation key in backend memory, one pair of polynomials per digit. */
+export interface LoadedKey {
+  readonly level: number;
+  readonly specialCount: number;
+  readonly a: readonly Poly[];
+  readonly b: readonly Poly[];
+}
+
+/** Where an evaluator gets its keys. */
+export interface KeySource {
+  /** The named key, usable at `level`. Throws `key` when there is none. The result is valid until the next call. */
+  key(name: KeyName, level: number): LoadedKey;
+}
+
+interface Entry {
+  readonly key: EvaluationKey;
+  /** Expanded uniform halves, kept so that paging in is a copy. */
+  a?: Uint32Array[];
+}
+
+export interface KeyStoreOptions {
+  /** Backend memory that loaded keys may take, in bytes. Default 2 GiB. */
+  readonly residentBytes?: number;
+  /** Keep uniform halves expanded outside backend memory: twice the bytes, faster paging. Default true. */
+  readonly keepExpanded?: boolean;
+}
+
+export class KeyStore implements KeySource, Disposable {
+  readonly #context: Context;
+  readonly #entries = new Map<KeyName, Entry>();
+  readonly #loaded = new Map<KeyName, LoadedKey>(); // in order of use, oldest first
+  readonly #budget: number;
+  readonly #keepExpanded: boolean;
+  #residentBytes = 0;
+
+  constructor(context: Context, options: KeyStoreOptions = {}) {
+    this.#context = context;
+    this.#budget = options.residentBytes ?? 2 * 2 ** 30;
+    this.#keepExpanded = options.keepExpanded ?? true;
+  }
+
+  /** Adds a key; one of the same name with a lower level is replaced. */
+  add(key: EvaluationKey): void {
+    const present = this.#entries.get(key.name);
+    if (present !== undefined && present.key.level >= key.level) return;
+    this.#evict(key.name);
+    this.#entries.set(key.name, { key });
+  }
+
+  /** Names and levels of the keys held. */
+  list(): { name: KeyName; level: number }[] {
+    return [...this.#entries.values()].map(({ key }) => ({ name: key.name, level: key.level }));
+  }
+
+  /** Bytes of keys outside backend memory and inside. */
+  memory(): { stored: number; resident: number } {
+    let stored = 0;
+    for (const { key, a } of this.#entries.values()) {
+      for (const half of key.b) stored += half.byteLength;
+      for (const half of a ?? []) stored += half.byteLength;
+    }
+    return { stored, resident: this.#residentBytes };
+  }
+
+  key(name: KeyName, level: number): LoadedKey {
+    const entry = this.#entries.get(name);
+    if (entry === undefined || entry.key.level < level) {
+      const got = entry === undefined ? "there is none" : `the one held serves levels up to ${entry.key.level}`;
+      throw new AegisError("key", `key ${name} at level ${level} is needed, but ${got}`, {
+        level,
+        hint: "generate the keys that the program lists and add them to the key store",
+      });
+    }
+    const present = this.#loaded.get(name);
+    if (present !== undefined) {
+      this.#loaded.delete(name);
+      this.#loaded.set(name, present);
+      return present;
+    }
+    return this.#load(name, entry);
+  }
+
+  /** Frees all loaded keys and forgets the rest. */
+  dispose(): void {
+    for (const name of [...this.#loaded.keys()]) this.#evict(name);
+    this.#entries.clear();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  #load(name: KeyName, entry: Entry): LoadedKey {
+    const { key } = entry;
+    const { ring } = this.#context;
+    const moduli = keyModuli(this.#context, key.level, key.specialCount);
+    const bytes = 2 * key.b.length * moduli.length * ring.kernels.limbStride;
+    while (this.#residentBytes + bytes > this.#budget && this.#loaded.size > 0) {
+      this.#evict(this.#loaded.keys().next().value as KeyName);
+    }
+    const expanded = entry.a ?? expandAll(this.#context, key, moduli);
+    if (this.#keepExpanded) entry.a = expanded;
+    const loaded: LoadedKey = {
+      level: key.level,
+      specialCount: key.specialCount,
+      a: expanded.map((words) => this.#upload(words, moduli)),
+      b: key.b.map((words) => this.#upload(words, moduli)),
+    };
+    this.#loaded.set(name, loaded);
+    this.#residentBytes += bytes;
+    return loaded;
+  }
+
+  #upload(words: Uint32Array, moduli: readonly number[]): Poly {
+    const { ring } = this.#context;
+    const poly = new Poly(ring, moduli, "ntt");
+    for (let i = 0; i < moduli.length; i++) {
+      ring.kernels.write(poly, i, words.subarray(i * ring.degree, (i + 1) * ring.degree));
+    }
+    return poly;
+  }
+
+  #evict(name: KeyName): void {
+    const loaded = this.#loaded.get(name);
+    if (loaded === undefined) return;
+    for (const poly of [...loaded.a, ...loaded.b]) {
+      this.#residentBytes -= poly.bytes;
+      poly.dispose();
+    }
+    this.#loaded.delete(name);
+  }
+}
+
+function expandAll(context: Context, key: EvaluationKey, moduli: readonly number[]): Uint32Array[] {
+  const { degree } = context.ring;
+  return key.b.map((_, digit) => {
+    const words = new Uint32Array(degree * moduli.length);
+    for (const [limb, modulus] of moduli.entries()) {
+      expandUniform(context, key.seed, seedDomains.evaluationKey, digit, modulus, words.subarray(limb * degree, (limb + 1) * degree));
+    }
+    return words;
+  });
+}

@@ -1,0 +1,88 @@
+/**
+ * Named parameters. What each promises (levels, precision, failure probability, key bytes) is
+ * stated here and held by tests.
+ */
+import { AegisError } from "../base/errors.ts";
+import type { ParametersSpec } from "./parameters.ts";
+
+/** A named parameter set and what it promises. */
+export interface Preset {
+  readonly spec: ParametersSpec;
+  readonly summary: string;
+  /** Mean bits of precision of bootstrapping with full slots, at least. */
+  readonly bootstrappingBits?: number;
+  /** log2 of the probability that a bootstrapping fails. */
+  readonly logFailure?: number;
+}
+
+const repeat = (bits: number, count: number): number[] => new Array<number>(count).fill(bits);
+
+/** Sizes shared by all presets with bootstrapping, from level 1 upwards. */
+function bootstrappingLevels(usable: number, coefficientsToSlots: number): number[] {
+  return [...repeat(50, usable), ...repeat(50, 3), ...repeat(58, 8), ...repeat(56, coefficientsToSlots)];
+}
+
+const bootstrapping = {
+  slotsToCoefficients: 3,
+  coefficientsToSlots: 3,
+  range: 16,
+  cosineDegree: 58,
+  doubleAngles: 2,
+  ephemeralWeight: 32,
+} as const;
+
+export const presets = {
+  "bootstrap-16": {
+    summary: "Encrypted Transformers: bootstrapping with 11 levels of 50 bits left",
+    bootstrappingBits: 20,
+    logFailure: -138.7,
+    spec: {
+      name: "bootstrap-16",
+      logN: 16,
+      logBase: 58,
+      logLevels: bootstrappingLevels(11, 3),
+      logSpecial: repeat(29, 12),
+      logScale: 50,
+      secret: { kind: "ternary" },
+      bootstrapping,
+    },
+  },
+  "insecure-test": {
+    summary: "Tests only: every operation and bootstrapping on a small ring without security",
+    bootstrappingBits: 20,
+    spec: {
+      name: "insecure-test",
+      logN: 11,
+      logBase: 58,
+      logLevels: bootstrappingLevels(11, 3),
+      logSpecial: repeat(29, 12),
+      logScale: 50,
+      secret: { kind: "ternary" },
+      bootstrapping,
+      insecure: true,
+    },
+  },
+  "compute-13": {
+    summary: "Small circuits without bootstrapping: 2 products",
+    spec: {
+      name: "compute-13",
+      logN: 13,
+      logBase: 56,
+      logLevels: [28, 28, 28],
+      logSpecial: [29, 29],
+      logScale: 28,
+      secret: { kind: "ternary" },
+    },
+  },
+} as const satisfies Record<string, Preset>;
+
+export type PresetName = keyof typeof presets;
+
+/** The preset of that name; throws `argument` with the names there are. */
+export function preset(name: string): Preset {
+  const found = (presets as Record<string, Preset>)[name];
+  if (found === undefined) {
+    throw new AegisError("argument", `preset: expected one of ${Object.keys(presets).join(", ")}, got ${JSON.stringify(name)}`);
+  }
+  return found;
+}

@@ -1,0 +1,138 @@
+/**
+ * Allocator for a linear memory, kept outside of it: best fit by size class (eight classes to an
+ * octave, as in TLSF, Masmano et al. 2004), neighbours joined on release, memory taken from the
+ * top only when no free block fits. Addresses and sizes are multiples of 64 bytes up to 2^32.
+ */
+import { AegisError } from "../base/errors.ts";
+import { invariant } from "../base/validate.ts";
+import type { MemoryReport } from "./backend.ts";
+
+const unit = 64;
+/** Blocks looked at in the own class of a size before a larger class is taken. */
+const scanned = 32;
+
+/** Index of the size class of `units`; all blocks of a class differ by less than an eighth. */
+function sizeClass(units: number): number {
+  const log = 31 - Math.clz32(units);
+  return log < 3 ? units : ((log - 2) << 3) + ((units >>> (log - 3)) & 7);
+}
+
+function mebibytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+}
+
+export class Allocator {
+  readonly #limit: number;
+  readonly #grow: (end: number) => boolean;
+  /** First unit that was never given out. */
+  #top: number;
+  #used: number;
+  #peak: number;
+  /** Sizes of live and free blocks by first unit, and first units of free blocks by their end. */
+  readonly #live = new Map<number, number>();
+  readonly #free = new Map<number, number>();
+  readonly #freeByEnd = new Map<number, number>();
+  readonly #classes: Set<number>[] = Array.from({ length: sizeClass(2 ** 26) + 1 }, () => new Set<number>());
+
+  /**
+   * @param base - bytes at the bottom that are not for allocation; they count as used
+   * @param limit - no block ends above this address
+   * @param grow - makes memory available up to an address; false when the system refuses
+   */
+  constructor(base: number, limit: number, grow: (end: number) => boolean) {
+    this.#limit = limit;
+    this.#grow = grow;
+    this.#top = Math.ceil(base / unit);
+    this.#used = this.#top * unit;
+    this.#peak = this.#used;
+  }
+
+  report(): MemoryReport {
+    return { used: this.#used, peak: this.#peak, limit: this.#limit };
+  }
+
+  /** Address of `bytes` bytes. Throws `memory` when they are not to be had. */
+  allocate(bytes: number): number {
+    const units = Math.max(1, Math.ceil(bytes / unit));
+    const found = units < 2 ** 26 ? this.#find(units) : undefined;
+    const start = found ?? this.#extend(units);
+    this.#live.set(start, units);
+    this.#used += units * unit;
+    if (this.#used > this.#peak) this.#peak = this.#used;
+    return start * unit;
+  }
+
+  /** Gives back a block; `bytes` is what was asked for. */
+  release(address: number, bytes: number): void {
+    let start = address / unit;
+    let units = Math.max(1, Math.ceil(bytes / unit));
+    invariant(this.#live.get(start) === units, `release of ${bytes} bytes at ${address}: no such block is live`);
+    this.#live.delete(start);
+    this.#used -= units * unit;
+    const after = this.#free.get(start + units);
+    if (after !== undefined) {
+      this.#unlink(start + units, after);
+      units += after;
+    }
+    const before = this.#freeByEnd.get(start);
+    if (before !== undefined) {
+      const size = start - before;
+      this.#unlink(before, size);
+      start = before;
+      units += size;
+    }
+    if (start + units === this.#top) this.#top = start;
+    else this.#link(start, units);
+  }
+
+  #find(units: number): number | undefined {
+    const own = sizeClass(units);
+    let looked = 0;
+    for (const start of this.#classes[own]) {
+      if (this.#free.get(start)! >= units) return this.#take(start, units);
+      if (++looked === scanned) break;
+    }
+    for (let index = own + 1; index < this.#classes.length; index++) {
+      if (this.#classes[index].size === 0) continue;
+      for (const start of this.#classes[index]) return this.#take(start, units);
+    }
+    // Last of all the rest of the own class: a full walk is cheaper than more memory.
+    for (const start of this.#classes[own]) {
+      if (this.#free.get(start)! >= units) return this.#take(start, units);
+    }
+    return undefined;
+  }
+
+  #take(start: number, units: number): number {
+    const size = this.#free.get(start)!;
+    this.#unlink(start, size);
+    if (size > units) this.#link(start + units, size - units);
+    return start;
+  }
+
+  #extend(units: number): number {
+    const start = this.#top;
+    const end = (start + units) * unit;
+    if (end > this.#limit || !this.#grow(end)) {
+      throw new AegisError(
+        "memory",
+        `out of backend memory: wanted ${mebibytes(units * unit)}, ${mebibytes(this.#used)} of ${mebibytes(this.#limit)} are in use`,
+        { hint: "use smaller parameters or fewer keys, or raise the memory limit of the backend", operation: "allocate" },
+      );
+    }
+    this.#top = start + units;
+    return start;
+  }
+
+  #link(start: number, units: number): void {
+    this.#free.set(start, units);
+    this.#freeByEnd.set(start + units, start);
+    this.#classes[sizeClass(units)].add(start);
+  }
+
+  #unlink(start: number, units: number): void {
+    this.#free.delete(start);
+    this.#freeByEnd.delete(start + units);
+    this.#classes[sizeClass(units)].delete(start);
+  }
+}

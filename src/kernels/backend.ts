@@ -1,0 +1,162 @@
+/**
+ * The Backend interface: the narrow set of hot kernels over u32 residues that everything above
+ * is written against. All implementations give the same bytes; one conformance suite holds them
+ * to it (`conformance.test.ts`).
+ *
+ * Data layout. A *limb* is N residues modulo one prime, u32, canonical (in [0, q)) at every
+ * kernel boundary. Limbs of one polynomial lie one after another in backend memory, `limbStride`
+ * bytes apart: 4·N bytes of data and 64 bytes of padding, so that equal coefficients of different
+ * limbs do not fall into the same L1 set.
+ *
+ * Domains. *Coefficient*: natural order. *NTT*: bit-reversed order of the negacyclic transform,
+ * value i being the polynomial at ψ^(2·bitrev(i)+1). ψ is the primitive 2N-th root of unity
+ * g^((q−1)/2N) for the smallest generator g of the multiplicative group, so that the roots of a
+ * subring X^(N/N') are powers of those of the ring and a subring polynomial's NTT is runs of
+ * N/N' equal values.
+ */
+
+/** Primes lie in (2^24, 2^30): the lazy butterflies need 4q < 2^32, base conversion q > 2^24. */
+export const minimumPrime = 2 ** 24;
+export const maximumPrime = 2 ** 30;
+
+/** Padding after every limb, in bytes. */
+export const limbPadding = 64;
+
+/**
+ * A view of consecutive limbs in the memory of one ring. Limb i is at
+ * `address + i·limbStride` and is taken modulo `ring.moduli[moduli[i]]`.
+ */
+export interface Limbs {
+  readonly address: number;
+  /** Index into {@link RingKernels.moduli} for each limb. */
+  readonly moduli: readonly number[];
+}
+
+/**
+ * Constants of a base conversion from the product Q of `from` to the primes of `to`,
+ * made by `ring/conversion.ts`, cached by each backend in its own form.
+ */
+export interface ConversionTable {
+  /** Modulus indices of the source limbs, at most 24 of them. */
+  readonly from: readonly number[];
+  /** Modulus indices of the target limbs; disjoint from `from`. */
+  readonly to: readonly number[];
+  /** (Q/q_i)^-1 mod q_i for each source. */
+  readonly inverses: Uint32Array;
+  /** floor(2^56 / q_i) for each source. */
+  readonly fractions: Uint32Array;
+  /** (Q/q_i) mod p_j, at index j·|from| + i. */
+  readonly factors: Uint32Array;
+  /** Q mod p_j for each target. */
+  readonly products: Uint32Array;
+}
+
+/** Bytes of backend memory. */
+export interface MemoryReport {
+  readonly used: number;
+  readonly peak: number;
+  readonly limit: number;
+}
+
+/** One implementation of the kernels with its memory; holds any number of rings. */
+export interface Backend {
+  /** `reference`, `wasm`, … */
+  readonly name: string;
+  memory(): MemoryReport;
+  /**
+   * Kernels for degree 2^logN (2 ≤ logN ≤ 17) and a table of distinct primes ≡ 1 mod 2^(logN+1).
+   * Rings are cached: equal arguments give the same object.
+   */
+  ring(logN: number, moduli: readonly number[]): RingKernels;
+  /** Frees everything; using the backend afterwards is an error. */
+  dispose(): void;
+}
+
+/**
+ * Kernels of one ring. Every `dst` may be the same limbs as an operand (out = in); partial
+ * overlap is not allowed. `dst`, `a` and `b` name the same moduli in the same order unless a
+ * method says otherwise. Sizes are trusted here: the ring layer checks them.
+ */
+export interface RingKernels {
+  readonly backend: Backend;
+  readonly logN: number;
+  readonly degree: number;
+  readonly moduli: readonly number[];
+  /** Bytes from one limb to the next. */
+  readonly limbStride: number;
+
+  /** Address of `limbs` limbs of uninitialised memory. Throws `memory` when the limit is reached. */
+  allocate(limbs: number): number;
+  /** Returns what {@link allocate} gave, with the same count. */
+  release(address: number, limbs: number): void;
+  /** Copies N words into limb `index` of a view. */
+  write(dst: Limbs, index: number, words: Uint32Array): void;
+  /** Copies limb `index` of a view out. */
+  read(src: Limbs, index: number, into: Uint32Array): void;
+
+  /** Forward negacyclic NTT in place: coefficient → NTT. */
+  forwardNtt(x: Limbs): void;
+  /** Inverse negacyclic NTT in place: NTT → coefficient. */
+  inverseNtt(x: Limbs): void;
+
+  copy(dst: Limbs, a: Limbs): void;
+  zero(dst: Limbs): void;
+  add(dst: Limbs, a: Limbs, b: Limbs): void;
+  subtract(dst: Limbs, a: Limbs, b: Limbs): void;
+  negate(dst: Limbs, a: Limbs): void;
+
+  /** dst = a·b·2^-32 mod q: the Montgomery product of two limbs. */
+  multiply(dst: Limbs, a: Limbs, b: Limbs): void;
+  /** dst = a·s mod q with one plain residue s (in [0, q)) per limb. */
+  multiplyScalar(dst: Limbs, a: Limbs, scalars: Uint32Array): void;
+  /** dst = dst + a·s mod q with one plain residue s per limb. */
+  multiplyScalarAdd(dst: Limbs, a: Limbs, scalars: Uint32Array): void;
+  /** dst = a + s mod q with one residue s per limb (in NTT domain: adds a constant polynomial). */
+  addScalar(dst: Limbs, a: Limbs, scalars: Uint32Array): void;
+  /** dst = (a − b)·s mod q with one plain residue s per limb: the tail of ModDown and rescale. */
+  subtractMultiplyScalar(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void;
+
+  /**
+   * dst = [dst +] Σ_t a[t]·b[t]·2^-32 mod q, a lazy 64-bit sum of any number of Montgomery
+   * products. `dst` must not be one of the operands. The a[t] are polynomials of the subring of
+   * degree N/2^logRun (0 ≤ logRun ≤ logN): compact limbs in the memory of that smaller ring
+   * (whose `limbStride` is `4·N/2^logRun + 64`), each value standing for a run of 2^logRun equal
+   * ones. logRun = 0 is the plain case.
+   */
+  multiplySum(dst: Limbs, a: readonly Limbs[], b: readonly Limbs[], accumulate: boolean, logRun: number): void;
+  /**
+   * Two sums that share their first operands: dst0 = [dst0 +] Σ a[t]·b0[t]·2^-32 and
+   * dst1 = [dst1 +] Σ a[t]·b1[t]·2^-32. The key-switch product (a: digits, b: key halves) and
+   * the inner loop of a double-hoisted linear transform (a: plaintexts, b: ciphertext halves).
+   */
+  multiplySumPair(
+    dst0: Limbs,
+    dst1: Limbs,
+    a: readonly Limbs[],
+    b0: readonly Limbs[],
+    b1: readonly Limbs[],
+    accumulate: boolean,
+    logRun: number,
+  ): void;
+  /** dst = a with each value of the subring polynomial a written 2^logRun times. */
+  expand(dst: Limbs, a: Limbs, logRun: number): void;
+
+  /** dst = a(X^g) in NTT domain for odd g in [1, 2N): a permutation of the values. dst ≠ a. */
+  automorphism(dst: Limbs, a: Limbs, galoisElement: number): void;
+
+  /**
+   * Base conversion in coefficient domain. Let x in [0, Q) be the integer that `src` stands for
+   * modulo the product Q of its primes, y_i = x_i·inverses[i] mod q_i and
+   * v = floor((Σ y_i·fractions[i] + 2^55) / 2^56). Then
+   * dst_j = Σ y_i·factors[j,i] − v·products[j] mod p_j, which is the residue of the centred
+   * representative of x (in about (−Q/2, Q/2]). The formula is exact integer arithmetic, so all
+   * backends agree also where the rounding of v is off. (Halevi–Polyakov–Shoup, eprint 2018/117, §2.)
+   * `src.moduli` equals `table.from`, `dst.moduli` equals `table.to`; `src` is left unchanged.
+   */
+  convert(dst: Limbs, src: Limbs, table: ConversionTable): void;
+
+  /** Residues of N signed 32-bit integers, coefficient domain. */
+  fromInt32(dst: Limbs, values: Int32Array): void;
+  /** Residues of N doubles that hold integers with |x| < 2^62, coefficient domain. */
+  fromDoubles(dst: Limbs, values: Float64Array): void;
+}

@@ -1,0 +1,48 @@
+/** The WebAssembly backend: one memory of up to 4 GiB, SIMD kernels, one thread. */
+import { integerIn } from "../../base/validate.ts";
+import type { Backend, MemoryReport, RingKernels } from "../backend.ts";
+import { checkRing } from "../check.ts";
+import { WasmCore } from "./core.ts";
+import { loadWasmModule } from "./load.ts";
+import { WasmRing } from "./ring.ts";
+
+export interface WasmBackendOptions {
+  /** Memory limit in bytes; 4 GiB, which is also the most, by default. */
+  readonly maximumBytes?: number;
+}
+
+class WasmBackend implements Backend {
+  readonly name = "wasm";
+  readonly #core: WasmCore;
+  readonly #rings = new Map<string, WasmRing>();
+
+  constructor(core: WasmCore) {
+    this.#core = core;
+  }
+
+  memory(): MemoryReport {
+    return this.#core.allocator.report();
+  }
+
+  ring(logN: number, moduli: readonly number[]): RingKernels {
+    const key = `${logN}: ${moduli.join(" ")}`;
+    let ring = this.#rings.get(key);
+    if (ring === undefined) {
+      checkRing(logN, moduli);
+      ring = new WasmRing(this, this.#core, logN, moduli);
+      this.#rings.set(key, ring);
+    }
+    return ring;
+  }
+
+  dispose(): void {
+    this.#rings.clear();
+    this.#core.dispose();
+  }
+}
+
+/** Loads the kernels and makes a backend with its own memory. Throws `io` or `memory`. */
+export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
+  const maximumBytes = integerIn("maximumBytes", options.maximumBytes ?? 2 ** 32, 2 ** 18, 2 ** 32);
+  return new WasmBackend(new WasmCore(await loadWasmModule(), maximumBytes));
+}

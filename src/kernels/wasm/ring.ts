@@ -1,0 +1,320 @@
+/**
+ * The kernels of one ring over WebAssembly: walks the limbs and hands addresses and constants to
+ * the module. Nothing here allocates once the tables of a prime, a Galois element or a base
+ * conversion exist. Semantics: see `../backend.ts`.
+ */
+import { AegisError } from "../../base/errors.ts";
+import { type Backend, type ConversionTable, limbPadding, type Limbs, type RingKernels } from "../backend.ts";
+import { stagedValues, termWords, type WasmCore } from "./core.ts";
+import { type ModulusConstants, multiplyModulo, planSum, powerModulo, residueSumPlan } from "./modulus.ts";
+
+export class WasmRing implements RingKernels {
+  readonly backend: Backend;
+  readonly logN: number;
+  readonly degree: number;
+  readonly moduli: readonly number[];
+  readonly limbStride: number;
+  readonly #core: WasmCore;
+  readonly #constants: readonly ModulusConstants[];
+  /** Twiddle table and 1/N of each modulus; 0 until first needed (no table lies at address 0). */
+  readonly #twiddles: Float64Array;
+  readonly #scales: Uint32Array;
+  readonly #permutations = new Map<number, number>();
+  readonly #conversions = new WeakMap<ConversionTable, number>();
+
+  constructor(backend: Backend, core: WasmCore, logN: number, moduli: readonly number[]) {
+    this.backend = backend;
+    this.logN = logN;
+    this.degree = 2 ** logN;
+    this.moduli = Object.freeze([...moduli]);
+    this.limbStride = 4 * this.degree + limbPadding;
+    this.#core = core;
+    this.#constants = moduli.map((q) => core.modulus(q));
+    this.#twiddles = new Float64Array(moduli.length);
+    this.#scales = new Uint32Array(moduli.length);
+  }
+
+  allocate(limbs: number): number {
+    return this.#core.allocator.allocate(limbs * this.limbStride);
+  }
+
+  release(address: number, limbs: number): void {
+    this.#core.allocator.release(address, limbs * this.limbStride);
+  }
+
+  write(dst: Limbs, index: number, words: Uint32Array): void {
+    this.#core.words.set(words, (dst.address + index * this.limbStride) / 4);
+  }
+
+  read(src: Limbs, index: number, into: Uint32Array): void {
+    const start = (src.address + index * this.limbStride) / 4;
+    into.set(this.#core.words.subarray(start, start + this.degree));
+  }
+
+  #prepareTransform(index: number): void {
+    const q = this.moduli[index];
+    this.#twiddles[index] = this.#core.twiddles(this.logN, q);
+    this.#scales[index] = powerModulo(this.degree, q - 2, q);
+  }
+
+  forwardNtt(x: Limbs): void {
+    for (let i = 0, at = x.address; i < x.moduli.length; i++, at += this.limbStride) {
+      const m = x.moduli[i];
+      if (this.#twiddles[m] === 0) this.#prepareTransform(m);
+      this.#core.kernels.forwardNtt(at, this.#twiddles[m], this.logN, this.moduli[m]);
+    }
+  }
+
+  inverseNtt(x: Limbs): void {
+    for (let i = 0, at = x.address; i < x.moduli.length; i++, at += this.limbStride) {
+      const m = x.moduli[i];
+      if (this.#twiddles[m] === 0) this.#prepareTransform(m);
+      this.#core.kernels.inverseNtt(at, this.#twiddles[m], this.logN, this.moduli[m], this.#scales[m]);
+    }
+  }
+
+  copy(dst: Limbs, a: Limbs): void {
+    const { kernels } = this.#core;
+    for (let i = 0, offset = 0; i < dst.moduli.length; i++, offset += this.limbStride) {
+      kernels.copy(dst.address + offset, a.address + offset, this.degree);
+    }
+  }
+
+  zero(dst: Limbs): void {
+    const { kernels } = this.#core;
+    for (let i = 0; i < dst.moduli.length; i++) kernels.zero(dst.address + i * this.limbStride, this.degree);
+  }
+
+  add(dst: Limbs, a: Limbs, b: Limbs): void {
+    const { kernels } = this.#core;
+    for (let i = 0, offset = 0; i < dst.moduli.length; i++, offset += this.limbStride) {
+      const q = this.moduli[dst.moduli[i]];
+      kernels.add(dst.address + offset, a.address + offset, b.address + offset, this.degree, q);
+    }
+  }
+
+  subtract(dst: Limbs, a: Limbs, b: Limbs): void {
+    const { kernels } = this.#core;
+    for (let i = 0, offset = 0; i < dst.moduli.length; i++, offset += this.limbStride) {
+      const q = this.moduli[dst.moduli[i]];
+      kernels.subtract(dst.address + offset, a.address + offset, b.address + offset, this.degree, q);
+    }
+  }
+
+  negate(dst: Limbs, a: Limbs): void {
+    const { kernels } = this.#core;
+    for (let i = 0, offset = 0; i < dst.moduli.length; i++, offset += this.limbStride) {
+      kernels.negate(dst.address + offset, a.address + offset, this.degree, this.moduli[dst.moduli[i]]);
+    }
+  }
+
+  multiply(dst: Limbs, a: Limbs, b: Limbs): void {
+    const { kernels } = this.#core;
+    for (let i = 0, offset = 0; i < dst.moduli.length; i++, offset += this.limbStride) {
+      const { q, qInverse } = this.#constants[dst.moduli[i]];
+      kernels.multiply(dst.address + offset, a.address + offset, b.address + offset, this.degree, q, qInverse);
+    }
+  }
+
+  multiplyScalar(dst: Limbs, a: Limbs, scalars: Uint32Array): void {
+    const { kernels } = this.#core;
+    for (let i = 0, offset = 0; i < dst.moduli.length; i++, offset += this.limbStride) {
+      const q = this.moduli[dst.moduli[i]];
+      kernels.multiplyScalar(dst.address + offset, a.address + offset, this.degree, q, scalars[i]);
+    }
+  }
+
+  multiplyScalarAdd(dst: Limbs, a: Limbs, scalars: Uint32Array): void {
+    const { kernels } = this.#core;
+    for (let i = 0, offset = 0; i < dst.moduli.length; i++, offset += this.limbStride) {
+      const q = this.moduli[dst.moduli[i]];
+      kernels.multiplyScalarAdd(dst.address + offset, a.address + offset, this.degree, q, scalars[i]);
+    }
+  }
+
+  addScalar(dst: Limbs, a: Limbs, scalars: Uint32Array): void {
+    const { kernels } = this.#core;
+    for (let i = 0, offset = 0; i < dst.moduli.length; i++, offset += this.limbStride) {
+      const q = this.moduli[dst.moduli[i]];
+      kernels.addScalar(dst.address + offset, a.address + offset, this.degree, q, scalars[i]);
+    }
+  }
+
+  subtractMultiplyScalar(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
+    const { kernels } = this.#core;
+    for (let i = 0, offset = 0; i < dst.moduli.length; i++, offset += this.limbStride) {
+      const q = this.moduli[dst.moduli[i]];
+      kernels.subtractMultiplyScalar(
+        dst.address + offset,
+        a.address + offset,
+        b.address + offset,
+        this.degree,
+        q,
+        scalars[i],
+      );
+    }
+  }
+
+  multiplySum(dst: Limbs, a: readonly Limbs[], b: readonly Limbs[], accumulate: boolean, logRun: number): void {
+    if (a.length === 0 && !accumulate) this.zero(dst);
+    const { kernels, termList, termAddress } = this.#core;
+    const aStride = 4 * (this.degree >>> logRun) + limbPadding;
+    const most = Math.floor(termWords / 2);
+    for (let first = 0; first < a.length; first += most) {
+      const count = Math.min(most, a.length - first);
+      const adding = accumulate || first > 0 ? 1 : 0;
+      for (let i = 0; i < dst.moduli.length; i++) {
+        for (let t = 0, at = 0; t < count; t++) {
+          termList[at++] = a[first + t].address + i * aStride;
+          termList[at++] = b[first + t].address + i * this.limbStride;
+        }
+        const constants = this.#constants[dst.moduli[i]];
+        const { interval, foldBy, steps } = residueSumPlan(constants, count);
+        kernels.multiplySum(
+          dst.address + i * this.limbStride,
+          termAddress,
+          count,
+          this.degree,
+          constants.q,
+          constants.qInverse,
+          interval,
+          foldBy,
+          steps,
+          adding,
+          logRun,
+        );
+      }
+    }
+  }
+
+  multiplySumPair(
+    dst0: Limbs,
+    dst1: Limbs,
+    a: readonly Limbs[],
+    b0: readonly Limbs[],
+    b1: readonly Limbs[],
+    accumulate: boolean,
+    logRun: number,
+  ): void {
+    if (a.length === 0 && !accumulate) {
+      this.zero(dst0);
+      this.zero(dst1);
+    }
+    const { kernels, termList, termAddress } = this.#core;
+    const aStride = 4 * (this.degree >>> logRun) + limbPadding;
+    const most = Math.floor(termWords / 3);
+    for (let first = 0; first < a.length; first += most) {
+      const count = Math.min(most, a.length - first);
+      const adding = accumulate || first > 0 ? 1 : 0;
+      for (let i = 0; i < dst0.moduli.length; i++) {
+        const offset = i * this.limbStride;
+        for (let t = 0, at = 0; t < count; t++) {
+          termList[at++] = a[first + t].address + i * aStride;
+          termList[at++] = b0[first + t].address + offset;
+          termList[at++] = b1[first + t].address + offset;
+        }
+        const constants = this.#constants[dst0.moduli[i]];
+        const { interval, foldBy, steps } = residueSumPlan(constants, count);
+        kernels.multiplySumPair(
+          dst0.address + offset,
+          dst1.address + offset,
+          termAddress,
+          count,
+          this.degree,
+          constants.q,
+          constants.qInverse,
+          interval,
+          foldBy,
+          steps,
+          adding,
+          logRun,
+        );
+      }
+    }
+  }
+
+  expand(dst: Limbs, a: Limbs, logRun: number): void {
+    const { kernels } = this.#core;
+    const aStride = 4 * (this.degree >>> logRun) + limbPadding;
+    for (let i = 0; i < dst.moduli.length; i++) {
+      kernels.expand(dst.address + i * this.limbStride, a.address + i * aStride, this.degree, logRun);
+    }
+  }
+
+  automorphism(dst: Limbs, a: Limbs, galoisElement: number): void {
+    const { kernels } = this.#core;
+    let table = this.#permutations.get(galoisElement);
+    if (table === undefined) {
+      table = this.#core.permutation(this.logN, galoisElement);
+      this.#permutations.set(galoisElement, table);
+    }
+    for (let i = 0, offset = 0; i < dst.moduli.length; i++, offset += this.limbStride) {
+      kernels.permute(dst.address + offset, a.address + offset, this.degree, table);
+    }
+  }
+
+  convert(dst: Limbs, src: Limbs, table: ConversionTable): void {
+    const constants = this.#conversions.get(table) ?? this.#prepareConversion(table);
+    this.#core.kernels.convert(
+      dst.address,
+      this.limbStride,
+      src.address,
+      this.limbStride,
+      constants,
+      table.from.length,
+      table.to.length,
+      this.degree,
+      this.#core.convertAddress,
+    );
+  }
+
+  /** Lays a conversion table out for the module (`assembly/convert.ts`), factors in Montgomery form. */
+  #prepareConversion(table: ConversionTable): number {
+    const sources = table.from.length;
+    if (sources > 24) throw new AegisError("internal", `a base conversion has ${sources} sources, at most 24 are supported`);
+    const words: number[] = [];
+    table.from.forEach((m, i) => {
+      const q = this.moduli[m];
+      const inverse = table.inverses[i];
+      words.push(q, inverse, Number((BigInt(inverse) << 32n) / BigInt(q)), table.fractions[i]);
+    });
+    const largest = Math.max(...table.from.map((m) => this.moduli[m])) - 1;
+    table.to.forEach((m, j) => {
+      const { q, qInverse, radix } = this.#constants[m];
+      // v, at most `sources`, is the last of the terms and smaller than any residue may be.
+      const { interval, foldBy, steps } = planSum(sources + 1, largest * (q - 1), q);
+      words.push(q, qInverse, interval, foldBy, steps);
+      for (let i = 0; i < sources; i++) words.push(multiplyModulo(table.factors[j * sources + i], radix, q));
+      words.push(multiplyModulo((q - table.products[j]) % q, radix, q));
+    });
+    const address = this.#core.allocator.allocate(4 * words.length);
+    this.#core.words.set(words, address / 4);
+    this.#conversions.set(table, address);
+    return address;
+  }
+
+  fromInt32(dst: Limbs, values: Int32Array): void {
+    const { kernels, stagedInts, stagedAddress } = this.#core;
+    for (let start = 0; start < this.degree; start += stagedValues) {
+      const count = Math.min(stagedValues, this.degree - start);
+      stagedInts.set(values.subarray(start, start + count));
+      for (let i = 0; i < dst.moduli.length; i++) {
+        const q = this.moduli[dst.moduli[i]];
+        kernels.fromInt32(dst.address + i * this.limbStride + 4 * start, stagedAddress, count, q);
+      }
+    }
+  }
+
+  fromDoubles(dst: Limbs, values: Float64Array): void {
+    const { kernels, stagedDoubles, stagedAddress } = this.#core;
+    for (let start = 0; start < this.degree; start += stagedValues) {
+      const count = Math.min(stagedValues, this.degree - start);
+      stagedDoubles.set(values.subarray(start, start + count));
+      kernels.biasDoubles(stagedAddress, count);
+      for (let i = 0; i < dst.moduli.length; i++) {
+        const { q, qInverse } = this.#constants[dst.moduli[i]];
+        kernels.fromBiased(dst.address + i * this.limbStride + 4 * start, stagedAddress, count, q, qInverse);
+      }
+    }
+  }
+}

@@ -1,0 +1,80 @@
+/** Search for NTT primes: q ≡ 1 mod 2N, nearest to a wanted size. */
+import { AegisError } from "../base/errors.ts";
+import { maximumPrime, minimumPrime } from "../kernels/backend.ts";
+import { multiplyModulo, powerModulo } from "./modular.ts";
+
+/** Deterministic Miller–Rabin for n < 2^30 (bases 2, 3, 5, 7 suffice below 3.2·10^9; Jaeschke 1993). */
+export function isPrime(n: number): boolean {
+  if (n < 2) return false;
+  for (const small of [2, 3, 5, 7, 11, 13]) {
+    if (n === small) return true;
+    if (n % small === 0) return false;
+  }
+  let odd = n - 1;
+  let twos = 0;
+  while (odd % 2 === 0) {
+    odd /= 2;
+    twos++;
+  }
+  for (const base of [2, 3, 5, 7]) {
+    let x = powerModulo(base, odd, n);
+    if (x === 1 || x === n - 1) continue;
+    let composite = true;
+    for (let round = 1; round < twos && composite; round++) {
+      x = multiplyModulo(x, x, n);
+      if (x === n - 1) composite = false;
+    }
+    if (composite) return false;
+  }
+  return true;
+}
+
+/**
+ * All primes ≡ 1 mod 2^(logN+1) in [low, high), ascending.
+ */
+export function nttPrimes(logN: number, low: number, high: number): number[] {
+  const step = 2 ** (logN + 1);
+  const primes: number[] = [];
+  const first = Math.ceil((low - 1) / step) * step + 1;
+  for (let candidate = first; candidate < high; candidate += step) {
+    if (isPrime(candidate)) primes.push(candidate);
+  }
+  return primes;
+}
+
+/** A supply of distinct NTT primes: each is handed out once. */
+export class PrimeSupply {
+  readonly #logN: number;
+  readonly #free: number[];
+
+  constructor(logN: number) {
+    this.#logN = logN;
+    this.#free = nttPrimes(logN, minimumPrime + 1, maximumPrime);
+  }
+
+  /** Takes the free prime nearest to `target` (in logarithm) below `ceiling`. */
+  takeNearest(target: number, ceiling = maximumPrime): number {
+    let best = -1;
+    for (let i = 0; i < this.#free.length; i++) {
+      if (this.#free[i] as number >= ceiling) continue;
+      if (best < 0 || distance(this.#free[i] as number, target) < distance(this.#free[best] as number, target)) best = i;
+    }
+    if (best < 0) {
+      throw new AegisError("parameters", `no prime left near 2^${Math.log2(target).toFixed(1)} for N = 2^${this.#logN}`, {
+        hint: "use fewer primes, other prime sizes or a smaller ring",
+      });
+    }
+    return this.#free.splice(best, 1)[0] as number;
+  }
+
+  /** Takes two free primes whose product is as near as possible to `target`. */
+  takePair(target: number, ceiling = maximumPrime): [number, number] {
+    const first = this.takeNearest(Math.sqrt(target), ceiling);
+    const second = this.takeNearest(target / first, ceiling);
+    return [first, second];
+  }
+}
+
+function distance(a: number, b: number): number {
+  return Math.abs(Math.log(a / b));
+}

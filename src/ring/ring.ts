@@ -1,0 +1,114 @@
+/**
+ * The polynomial ring Z[X]/(X^N + 1) modulo a table of primes, on one backend: memory for
+ * polynomials, constants that are computed once, and the composite RNS operation that both
+ * ModDown and rescale are: exact division by a set of primes.
+ */
+import { invariant } from "../base/validate.ts";
+import type { Backend, ConversionTable, Limbs, RingKernels } from "../kernels/backend.ts";
+import { conversionTable } from "./conversion.ts";
+import { invertModulo, productModulo } from "./modular.ts";
+import { type Domain, Poly } from "./poly.ts";
+
+export class Ring {
+  readonly kernels: RingKernels;
+  readonly logN: number;
+  readonly degree: number;
+  /** All primes: indices of `moduli` everywhere refer to this table. */
+  readonly primes: readonly number[];
+  readonly #conversions = new Map<string, ConversionTable>();
+  readonly #scalars = new Map<string, Uint32Array>();
+  readonly #subrings = new Map<number, Ring>();
+
+  constructor(backend: Backend, logN: number, primes: readonly number[]) {
+    this.kernels = backend.ring(logN, primes);
+    this.logN = logN;
+    this.degree = 2 ** logN;
+    this.primes = primes;
+  }
+
+  get backend(): Backend {
+    return this.kernels.backend;
+  }
+
+  /** Uninitialised polynomial over the primes with these indices. */
+  poly(moduli: readonly number[], domain: Domain): Poly {
+    return new Poly(this, moduli, domain);
+  }
+
+  /** Zero polynomial. */
+  zero(moduli: readonly number[], domain: Domain): Poly {
+    const poly = this.poly(moduli, domain);
+    this.kernels.zero(poly);
+    return poly;
+  }
+
+  /** The ring of degree 2^logDegree over the same primes: polynomials in X^(N/2^logDegree). */
+  subring(logDegree: number): Ring {
+    if (logDegree === this.logN) return this;
+    let ring = this.#subrings.get(logDegree);
+    if (ring === undefined) {
+      ring = new Ring(this.backend, logDegree, this.primes);
+      this.#subrings.set(logDegree, ring);
+    }
+    return ring;
+  }
+
+  /** Conversion constants from one set of primes to another, cached. */
+  conversion(from: readonly number[], to: readonly number[]): ConversionTable {
+    const key = `${from.join()}>${to.join()}`;
+    let table = this.#conversions.get(key);
+    if (table === undefined) {
+      table = conversionTable(this.primes, from, to);
+      this.#conversions.set(key, table);
+    }
+    return table;
+  }
+
+  /** One residue per limb, computed once per (name, moduli). */
+  scalars(name: string, moduli: readonly number[], residue: (prime: number) => number): Uint32Array {
+    const key = `${name}|${moduli.join()}`;
+    let scalars = this.#scalars.get(key);
+    if (scalars === undefined) {
+      scalars = Uint32Array.from(moduli, (index) => residue(this.primes[index] as number));
+      this.#scalars.set(key, scalars);
+    }
+    return scalars;
+  }
+
+  /** 2^32 mod q per limb: multiplying by it brings residues into Montgomery form. */
+  montgomery(moduli: readonly number[]): Uint32Array {
+    return this.scalars("R", moduli, (q) => 2 ** 32 % q);
+  }
+
+  /** 2^-32 mod q per limb: multiplying by it leaves Montgomery form. */
+  montgomeryInverse(moduli: readonly number[]): Uint32Array {
+    return this.scalars("1/R", moduli, (q) => invertModulo(2 ** 32 % q, q));
+  }
+
+  /**
+   * round(x / D) modulo the primes of `kept`, where D is the product of the primes of `dropped`:
+   * ModDown (D = P), rescale (D = the primes of one level), or both at once. NTT domain in and
+   * out; the centred remainder is subtracted, so the rounding error is at most 1/2 (plus 2^-27).
+   *
+   * @param dst limbs over kept.moduli; may be the same memory as `kept`
+   * @param kept the limbs of x to divide
+   * @param dropped limbs of x modulo the divisor's primes, in any number of views, left unchanged
+   */
+  divide(dst: Limbs, kept: Limbs, ...dropped: readonly Limbs[]): void {
+    const moduli = dropped.flatMap((view) => view.moduli);
+    invariant(moduli.length > 0, "divide needs at least one prime to drop");
+    using remainder = this.poly(moduli, "ntt");
+    let gathered = 0;
+    for (const view of dropped) {
+      this.kernels.copy(remainder.limbs(gathered, gathered + view.moduli.length), view);
+      gathered += view.moduli.length;
+    }
+    remainder.toCoefficient();
+    using lifted = this.poly(kept.moduli, "coefficient");
+    this.kernels.convert(lifted, remainder, this.conversion(moduli, kept.moduli));
+    lifted.toNtt();
+    const divisor = moduli.map((index) => this.primes[index] as number);
+    const inverse = this.scalars(`1/${moduli.join()}`, kept.moduli, (q) => invertModulo(productModulo(divisor, q), q));
+    this.kernels.subtractMultiplyScalar(dst, kept, lifted, inverse);
+  }
+}

@@ -1,0 +1,14 @@
+import { configDefaults, defineConfig } from "vitest/config";
+import shortTests, { longTests } from "./vitest.config.ts";
+
+/** `npm run test:long`: tests that take minutes, named `*.long.test.ts`. */
+export default defineConfig({
+  test: {
+    ...shortTests.test,
+    include: longTests,
+    passWithNoTests: true,
+    exclude: configDefaults.exclude,
+    testTimeout: 3_600_000,
+    hookTimeout: 3_600_000,
+  },
+});
