@@ -2,7 +2,13 @@
  * Time of each kernel of the WebAssembly backend on one thread. A kernel runs in slices of about
  * two milliseconds; the minimum over the slices is what the machine can do, the median what it did.
  */
-import { type Backend, createWasmBackend, type ConversionTable, type Limbs, type RingKernels } from "../src/kernels/index.ts";
+import {
+  type Backend,
+  type ConversionTable,
+  createWasmBackend,
+  type Limbs,
+  type RingKernels,
+} from "../src/kernels/index.ts";
 
 export interface KernelTiming {
   readonly name: string;
@@ -52,7 +58,11 @@ const indices = (count: number): number[] => Array.from({ length: count }, (_, i
 function randomLimbs(ring: RingKernels, moduli: readonly number[]): Limbs {
   const limbs = { address: ring.allocate(moduli.length), moduli };
   moduli.forEach((m, i) => {
-    ring.write(limbs, i, Uint32Array.from({ length: ring.degree }, () => Math.floor(Math.random() * ring.moduli[m])));
+    ring.write(
+      limbs,
+      i,
+      Uint32Array.from({ length: ring.degree }, () => Math.floor(Math.random() * ring.moduli[m])),
+    );
   });
   return limbs;
 }
@@ -72,9 +82,20 @@ function conversion(ring: RingKernels, sources: number): ConversionTable {
   };
 }
 
-function benchRing(backend: Backend, logN: number, transforms: number | undefined, report: (timing: KernelTiming) => void): void {
+function benchRing(
+  backend: Backend,
+  logN: number,
+  transforms: number | undefined,
+  report: (timing: KernelTiming) => void,
+): void {
   const n = 2 ** logN;
-  const record = (name: string, unit: number, designFigure: number | undefined, inMicroseconds: boolean, body: () => void) => {
+  const record = (
+    name: string,
+    unit: number,
+    designFigure: number | undefined,
+    inMicroseconds: boolean,
+    body: () => void,
+  ) => {
     const { minimum, median } = time(body);
     const nsPerCoefficient = (minimum * 1000) / unit;
     report({
@@ -108,7 +129,9 @@ function benchRing(backend: Backend, logN: number, transforms: number | undefine
     const bs = indices(terms).map(() => randomLimbs(ring, [0]));
     const cs = indices(terms).map(() => randomLimbs(ring, [0]));
     record(`pair of sums of ${terms}`, n, figure, false, () => ring.multiplySumPair(dst, dst1, as, bs, cs, false, 0));
-    record(`pair of sums of ${terms}, runs of 16`, n, undefined, false, () => ring.multiplySumPair(dst, dst1, as, bs, cs, false, 4));
+    record(`pair of sums of ${terms}, runs of 16`, n, undefined, false, () =>
+      ring.multiplySumPair(dst, dst1, as, bs, cs, false, 4),
+    );
     record(`sum of ${terms}`, n, undefined, false, () => ring.multiplySum(dst, as, bs, false, 0));
     for (const limbs of [...as, ...bs, ...cs]) ring.release(limbs.address, 1);
   }

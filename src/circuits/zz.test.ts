@@ -11,7 +11,7 @@ describe("boot", () => { it("wasm", async () => {
   const keys = new KeyStore(ctx);
   const ev = new Evaluator(ctx, keys); const dec = new Decryptor(ctx, sk);
   const e = new Encryptor(ctx, sk);
-  for (const slots of [p.maximumSlots, p.maximumSlots/2, 64]) {
+  for (const slots of [p.maximumSlots, p.maximumSlots/2]) {
     const b = new Bootstrapper(ctx, slots);
     let t = performance.now();
     for (const k of bootstrappingKeys(ctx, kg, sk, b.rotations())) keys.add(k);
@@ -19,7 +19,7 @@ describe("boot", () => { it("wasm", async () => {
     const x = Float64Array.from({length: slots}, (_, i) => Math.sin(i)); const y = Float64Array.from({length: slots}, (_, i) => Math.cos(i*i));
     const err = (c: any, f: (i:number)=>[number,number]) => { const d = dec.decrypt(c); let m = 0, s=0; for (let i=0;i<slots;i++){ const [r,im]=f(i); const v=Math.max(Math.abs(d.real[i]!-r),Math.abs(d.imaginary[i]!-im)); m=Math.max(m,v); s-=Math.log2(v)/slots } return `worst ${Math.log2(m).toFixed(1)} mean ${s.toFixed(1)}`; };
     const a = e.encrypt(enc.encode({real:x, imaginary:y}, {level: 1}));
-    console.log('cheb', err(evaluateChebyshev(ev, e.encrypt(enc.encode(x)), [0.1,0.2,0,0.3,0.5,0,0.1,0,0,0,0,0.2]), i=>{ const th=Math.acos(x[i]!); return [0.1+.2*Math.cos(th)+.3*Math.cos(3*th)+.5*Math.cos(4*th)+.1*Math.cos(6*th)+.2*Math.cos(11*th),0] }));
+    console.log('cheb', err(evaluateChebyshev(ev, e.encrypt(enc.encode(x,{level:11})), [0.1,0.2,0,0.3,0.5,0,0.1,0,0,0,0,0.2]), i=>{ const th=Math.acos(x[i]!); return [0.1+.2*Math.cos(th)+.3*Math.cos(3*th)+.5*Math.cos(4*th)+.1*Math.cos(6*th)+.2*Math.cos(11*th),0] }));
     t = performance.now();
     const r = b.bootstrap(ev, a);
     console.log(slots, 'boot ms', performance.now()-t, 'level', r.level, 'scale', Math.log2(r.scale), err(r, i=>[x[i]!,y[i]!]));

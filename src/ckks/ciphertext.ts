@@ -11,12 +11,15 @@ export class Ciphertext implements Disposable {
   readonly scale: number;
   /** Number of complex slots that the message uses; the vector repeats N/2/slots times. */
   readonly slots: number;
+  /** What the second part is expanded from, in a fresh secret-key encryption: halves its bytes on the wire. */
+  readonly seed: Uint8Array | undefined;
 
-  constructor(parts: readonly Poly[], level: number, scale: number, slots: number) {
+  constructor(parts: readonly Poly[], level: number, scale: number, slots: number, seed?: Uint8Array) {
     this.parts = parts;
     this.level = level;
     this.scale = scale;
     this.slots = slots;
+    this.seed = seed;
   }
 
   get bytes(): number {

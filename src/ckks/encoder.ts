@@ -9,7 +9,7 @@ import type { Poly } from "../ring/poly.ts";
 import type { Ring } from "../ring/ring.ts";
 import { Plaintext } from "./ciphertext.ts";
 import type { Context } from "./context.ts";
-import { reconstruct } from "./reconstruct.ts";
+import { limbsForScale, reconstruct } from "./reconstruct.ts";
 import { SpecialFft } from "./special-fft.ts";
 
 /** A complex vector as two arrays of equal length. */
@@ -74,24 +74,44 @@ export class Encoder {
   /** Slot values of a plaintext. */
   decode(plaintext: Plaintext): ComplexVector {
     const { poly } = plaintext;
-    const level = poly.moduli.slice(plaintext.extended ? this.#context.parameters.specialCount : 0);
-    using copy = poly.ring.poly(level, poly.domain);
-    poly.ring.kernels.copy(copy, poly.limbs(poly.moduli.length - level.length));
-    if (plaintext.montgomery) poly.ring.kernels.multiplyScalar(copy, copy, poly.ring.montgomeryInverse(level));
-    return this.decodePoly(copy, plaintext.scale, plaintext.slots);
+    const first = plaintext.extended ? this.#context.parameters.specialCount : 0;
+    const moduli = poly.moduli.slice(first);
+    return this.decodeLimbs(moduli, plaintext.scale, plaintext.slots, (limbs) => {
+      const part = poly.clone(first, first + limbs);
+      if (plaintext.montgomery) {
+        poly.ring.kernels.multiplyScalar(part, part, poly.ring.montgomeryInverse(part.moduli));
+      }
+      return part;
+    });
   }
 
   /**
-   * Slot values of a polynomial of the ring or a subring, NTT domain; changed to coefficient
-   * domain where needed. Only as many limbs are reconstructed as the coefficients fill.
+   * Slot values of a polynomial of the ring or a subring that is made on demand, over as many
+   * limbs as its coefficients fill: for a scale of 2^40 at any level usually three or four.
+   *
+   * @param moduli prime indices of all its limbs
+   * @param make the first `limbs` limbs as a fresh polynomial, NTT domain; disposed of here
    */
-  decodePoly(poly: Poly, scale: number, slots: number): ComplexVector {
-    const coefficients = reconstruct(poly, slots * 2);
+  decodeLimbs(
+    moduli: readonly number[],
+    scale: number,
+    slots: number,
+    make: (limbs: number) => Poly,
+  ): ComplexVector {
+    const primes = moduli.map((index) => this.#context.ring.primes[index] as number);
+    let coefficients: Float64Array | undefined;
+    let limbs = limbsForScale(primes, scale);
+    while (coefficients === undefined) {
+      using part = make(limbs);
+      coefficients = reconstruct(part, slots * 2, limbs === moduli.length);
+      limbs = Math.min(2 * limbs, moduli.length);
+    }
     const real = new Float64Array(slots);
     const imaginary = new Float64Array(slots);
+    const unit = 1 / scale;
     for (let j = 0; j < slots; j++) {
-      real[j] = (coefficients[j] as number) / scale;
-      imaginary[j] = (coefficients[j + slots] as number) / scale;
+      real[j] = (coefficients[j] as number) * unit;
+      imaginary[j] = (coefficients[j + slots] as number) * unit;
     }
     SpecialFft.for(slots).forward(real, imaginary);
     return { real, imaginary };

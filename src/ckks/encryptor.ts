@@ -27,15 +27,19 @@ export class Encryptor implements Disposable {
         hint: "encode with use: 'sum' (the default)",
       });
     }
-    const parts = this.#key instanceof SecretKey ? this.#secret(this.#key, plaintext) : this.#public(this.#key, plaintext);
+    const seed = this.#key instanceof SecretKey ? this.#randomness.seed() : undefined;
+    const parts =
+      this.#key instanceof SecretKey
+        ? this.#secret(this.#key, plaintext, seed as Uint8Array)
+        : this.#public(this.#key, plaintext);
     this.#addMessage(parts[0], plaintext);
-    return new Ciphertext(parts, plaintext.level, plaintext.scale, plaintext.slots);
+    return new Ciphertext(parts, plaintext.level, plaintext.scale, plaintext.slots, seed);
   }
 
-  #secret(key: SecretKey, plaintext: Plaintext): [Poly, Poly] {
+  #secret(key: SecretKey, plaintext: Plaintext, seed: Uint8Array): [Poly, Poly] {
     const { ring, parameters } = this.#context;
     const moduli = parameters.moduli(plaintext.level);
-    const c1 = uniformPoly(this.#context, this.#randomness.seed(), moduli);
+    const c1 = uniformPoly(this.#context, seed, moduli);
     const c0 = this.#error(moduli);
     using product = ring.poly(moduli, "ntt");
     ring.kernels.multiply(product, c1, key.poly.limbs(parameters.specialCount, parameters.specialCount + moduli.length));
@@ -107,8 +111,8 @@ export class Decryptor {
 
   /** Slot values, with their noise. For the client's eyes only. */
   decrypt(ciphertext: Ciphertext): ComplexVector {
-    using phase = this.phase(ciphertext);
-    return this.#encoder.decodePoly(phase, ciphertext.scale, ciphertext.slots);
+    const moduli = this.#context.parameters.moduli(ciphertext.level);
+    return this.#encoder.decodeLimbs(moduli, ciphertext.scale, ciphertext.slots, (limbs) => this.#phase(ciphertext, limbs));
   }
 
   /**
@@ -124,16 +128,20 @@ export class Decryptor {
     return { real: round(real), imaginary: round(imaginary) };
   }
 
-  /** Σ parts[k]·s^k in NTT domain over as many limbs as the message can fill. */
+  /** Σ parts[k]·s^k in NTT domain over all limbs. */
   phase(ciphertext: Ciphertext): Poly {
+    return this.#phase(ciphertext, this.#context.parameters.limbs(ciphertext.level));
+  }
+
+  /** The phase over the first `limbs` limbs. */
+  #phase(ciphertext: Ciphertext, limbs: number): Poly {
     const { ring, parameters } = this.#context;
-    const moduli = parameters.moduli(ciphertext.level);
-    const secret = this.#key.poly.limbs(parameters.specialCount, parameters.specialCount + moduli.length);
+    const secret = this.#key.poly.limbs(parameters.specialCount, parameters.specialCount + limbs);
     const parts = ciphertext.parts;
-    const phase = (parts[parts.length - 1] as Poly).clone();
+    const phase = (parts[parts.length - 1] as Poly).clone(0, limbs);
     for (let k = parts.length - 2; k >= 0; k--) {
       ring.kernels.multiply(phase, phase, secret);
-      ring.kernels.add(phase, phase, parts[k] as Poly);
+      ring.kernels.add(phase, phase, (parts[k] as Poly).limbs(0, limbs));
     }
     return phase;
   }

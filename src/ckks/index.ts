@@ -12,3 +12,4 @@ export { type BootstrappingSpec, Parameters, type ParametersSpec } from "./param
 export { describeSecret, maximumLogQP, requireSecure, type SecretDistribution } from "./security.ts";
 export { type Preset, type PresetName, preset, presets } from "./presets.ts";
 export { rotationGroup, stageTwiddle } from "./special-fft.ts";
+export * from "./wire/index.ts";

@@ -36,6 +36,11 @@ export interface ParametersSpec {
   readonly logLevels: readonly number[];
   /** log2 of the special primes of key switching. */
   readonly logSpecial: readonly number[];
+  /**
+   * Most bits of a gadget digit; default: half a bit more than the special primes together. Larger
+   * digits are fewer, so key switching is faster, and its noise grows by what they exceed P.
+   */
+  readonly logDigit?: number;
   /** log2 of the default scale. */
   readonly logScale: number;
   readonly secret: SecretDistribution;
@@ -43,6 +48,12 @@ export interface ParametersSpec {
   /** Accepts parameters below 128 bits of security; the name must contain `insecure`. */
   readonly insecure?: boolean;
 }
+
+/** Most special primes: base conversion takes 24 source limbs, up to four of them a level's. */
+const maximumSpecial = 20;
+
+/** Largest modulus of one level, in bits. */
+const maximumSetBits = 118;
 
 /** Primes a set of `bits` bits is made of: as few as fit under 29.5 bits each. */
 function primeCount(bits: number): number {
@@ -105,8 +116,8 @@ export class Parameters {
     this.logQ = sumLog2(limbs);
     this.logP = sumLog2(special);
     this.logQP = this.logQ + this.logP;
-    this.digits = special.length === 0 ? [] : Object.freeze(gadgetDigits(limbs, this.logP));
-    this.digest = digestOf(spec, this.primes);
+    this.digits = special.length === 0 ? [] : Object.freeze(gadgetDigits(limbs, spec.logDigit ?? this.logP + 0.5));
+    this.digest = digestOf(spec, this.primes, limbsAtLevel);
     if (spec.insecure !== true) requireSecure(`parameters ${spec.name}`, spec.logN, this.logQP, spec.secret);
     Object.freeze(this);
   }
@@ -192,10 +203,10 @@ function sumLog2(primes: readonly number[]): number {
 }
 
 /**
- * Cuts the chain into the fewest digits whose products stay below P, as even as possible:
+ * Cuts the chain into the fewest digits of at most `logDigit` bits, as even as possible:
  * hybrid key switching (Han–Ki, eprint 2019/688, §3) with the digits over the whole chain.
  */
-function gadgetDigits(limbs: readonly number[], logP: number): (readonly [number, number])[] {
+function gadgetDigits(limbs: readonly number[], logDigit: number): (readonly [number, number])[] {
   const greedy = (limit: number): (readonly [number, number])[] => {
     const digits: (readonly [number, number])[] = [];
     let from = 0;
@@ -212,8 +223,8 @@ function gadgetDigits(limbs: readonly number[], logP: number): (readonly [number
     digits.push([from, limbs.length]);
     return digits;
   };
-  const fewest = greedy(logP + 0.5).length;
-  let even = logP + 0.5;
+  const fewest = greedy(logDigit).length;
+  let even = logDigit;
   for (let limit = even; limit > 29; limit -= 1) {
     if (greedy(limit).length > fewest) break;
     even = limit;
@@ -226,11 +237,14 @@ function checkShape(spec: ParametersSpec): void {
   if (spec.logLevels.length > 64) throw new AegisError("parameters", `expected at most 64 levels, got ${spec.logLevels.length}`);
   for (const bits of [spec.logBase, ...spec.logLevels]) {
     const each = perPrime(bits);
-    if (!(each > 24 && each <= 29.5)) {
+    if (!(each > 24 && each <= 29.5 && bits <= maximumSetBits)) {
       throw new AegisError("parameters", `a modulus of ${bits} bits cannot be made of primes of 24 to 29.5 bits`, {
-        hint: "sizes of 25 to 29 bits, 49 to 59 bits and 74 bits upwards can",
+        hint: `sizes of 25 to 29 bits, 49 to 59 bits and 74 to ${maximumSetBits} bits can`,
       });
     }
+  }
+  if (spec.logSpecial.length > maximumSpecial) {
+    throw new AegisError("parameters", `expected at most ${maximumSpecial} special primes, got ${spec.logSpecial.length}`);
   }
   for (const bits of spec.logSpecial) {
     if (!(bits > 24 && bits <= 29.5)) throw new AegisError("parameters", `special primes have 24 to 29.5 bits, got ${bits}`);
@@ -245,8 +259,8 @@ function checkShape(spec: ParametersSpec): void {
   }
 }
 
-function digestOf(spec: ParametersSpec, primes: readonly number[]): Uint8Array {
+function digestOf(spec: ParametersSpec, primes: readonly number[], limbsAtLevel: readonly number[]): Uint8Array {
   const secret = spec.secret.kind === "ternary" ? "ternary" : `sparse${spec.secret.weight}`;
-  const text = `aegis-parameters-1|${spec.logN}|${secret}|${primes.join()}|${spec.logLevels.length}`;
+  const text = `aegis-parameters-1|${spec.logN}|${secret}|${spec.logSpecial.length}|${primes.join()}|${limbsAtLevel.join()}`;
   return sha256(new TextEncoder().encode(text)).slice(0, 16);
 }

@@ -117,7 +117,10 @@ export class Allocator {
       throw new AegisError(
         "memory",
         `out of backend memory: wanted ${mebibytes(units * unit)}, ${mebibytes(this.#used)} of ${mebibytes(this.#limit)} are in use`,
-        { hint: "use smaller parameters or fewer keys, or raise the memory limit of the backend", operation: "allocate" },
+        {
+          hint: "use smaller parameters or fewer keys, or raise the memory limit of the backend",
+          operation: "allocate",
+        },
       );
     }
     this.#top = start + units;

@@ -1,183 +1,509 @@
-/** The one suite that every backend passes; the reference is held to naive definitions, the rest to the reference. */
+/**
+ * The suite that every backend passes: stored vectors, definitions computed on bigint, and the
+ * same bytes as the reference on random and extreme inputs of all sizes.
+ */
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Backend, ConversionTable, Limbs, RingKernels } from "./backend.ts";
-import { backendNames, createBackend } from "./index.ts";
+import {
+  conversionTable,
+  type Filling,
+  fill,
+  fillingNames,
+  fillings,
+  indices,
+  power,
+  primes,
+  random,
+  readAll,
+  runCase,
+  type StoredCase,
+  seed,
+} from "../../test/kernels/support.ts";
+import { type Backend, backendNames, createBackend, createWasmBackend, type Limbs, type RingKernels } from "./index.ts";
 
-function isPrime(n: number): boolean {
-  for (let d = 3; d * d <= n; d += 2) if (n % d === 0) return false;
-  return n % 2 === 1;
-}
-
-/** The `count` largest primes below 2^bits that are 1 mod 2^(logN+1), without those in `taken`. */
-function primes(logN: number, bits: number, count: number, taken: readonly number[] = []): number[] {
-  const found: number[] = [];
-  const step = 2 ** (logN + 1);
-  for (let q = 2 ** bits - step + 1; found.length < count; q -= step) {
-    if (isPrime(q) && !taken.includes(q)) found.push(q);
-  }
-  return found;
-}
-
-let seed = 1;
-function random(): number {
-  seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-  return seed;
-}
-
-type Fill = (i: number, q: number, limb: number) => number;
-const uniform: Fill = (_, q) => Math.floor((random() / 2 ** 32) * q);
-const extremes: Record<string, Fill> = {
-  uniform,
-  largest: (_, q) => q - 1,
-  alternating: (i, q) => (i % 2 === 0 ? 0 : q - 1),
-  half: (_, q) => (q - 1) / 2,
-  mixed: (i, q, limb) => [q - 1, 0, 1, q - 2, (q - 1) / 2, (q + 1) / 2][(i + 3 * limb + (random() % 6)) % 6],
-};
-
-function fill(ring: RingKernels, moduli: readonly number[], value: Fill): Limbs {
-  const limbs = { address: ring.allocate(moduli.length), moduli };
-  moduli.forEach((m, index) => {
-    ring.write(limbs, index, Uint32Array.from({ length: ring.degree }, (_, i) => value(i, ring.moduli[m], index)));
-  });
-  return limbs;
-}
-
-function readAll(ring: RingKernels, limbs: Limbs): Uint32Array[] {
-  return limbs.moduli.map((_, index) => {
-    const words = new Uint32Array(ring.degree);
-    ring.read(limbs, index, words);
-    return words;
-  });
-}
-
-const backends: Backend[] = [];
+const backends = new Map<string, Backend>();
 beforeAll(async () => {
-  for (const name of backendNames) backends.push(await createBackend(name));
+  for (const name of backendNames) backends.set(name, await createBackend(name));
 });
 afterAll(() => {
-  for (const backend of backends) backend.dispose();
+  for (const backend of backends.values()) backend.dispose();
 });
 
-/** Runs `body` on every backend with the same random numbers; all must give the same words. */
-function agree(logN: number, moduli: readonly number[], body: (ring: RingKernels) => Limbs[]): Uint32Array[][] {
-  const start = seed;
-  let expected: Uint32Array[][] | undefined;
-  for (const backend of [...backends].reverse()) {
-    seed = start;
-    const ring = backend.ring(logN, moduli);
-    const results = body(ring).map((limbs) => readAll(ring, limbs));
-    if (expected === undefined) expected = results;
-    else expect(results, backend.name).toEqual(expected);
+/** Limbs that live until `body` returns. */
+type Make = (ring: RingKernels, moduli: readonly number[], value: Filling) => Limbs;
+function scoped<T>(body: (make: Make) => T): T {
+  const held: [RingKernels, Limbs][] = [];
+  try {
+    return body((ring, moduli, value) => {
+      const limbs = fill(ring, moduli, value);
+      held.push([ring, limbs]);
+      return limbs;
+    });
+  } finally {
+    for (const [ring, limbs] of held) ring.release(limbs.address, limbs.moduli.length);
   }
-  return expected!;
 }
 
-const indices = (count: number, first = 0): number[] => Array.from({ length: count }, (_, i) => first + i);
-
-const power = (base: bigint, e: bigint, q: bigint): bigint =>
-  e === 0n ? 1n : (power((base * base) % q, e / 2n, q) * (e % 2n === 1n ? base : 1n)) % q;
-
-describe.each([2, 3, 4, 5, 6, 7, 10, 13, 14, 15])("degree 2^%i", (logN) => {
-  const moduli = [25, 28, 29, 30].flatMap((bits) => primes(logN, bits, 1));
-
-  test.each(Object.keys(extremes))("transforms, %s", (name) => {
-    agree(logN, moduli, (ring) => {
-      const x = fill(ring, indices(4), extremes[name]);
-      const back = fill(ring, indices(4), () => 0);
-      ring.copy(back, x);
-      ring.forwardNtt(back);
-      const values = fill(ring, indices(4), () => 0);
-      ring.copy(values, back);
-      ring.inverseNtt(back);
-      expect(readAll(ring, back)).toEqual(readAll(ring, x));
-      return [values];
+/** Runs `body` on every backend with the same random numbers; all give the words of the reference. */
+function agree(logN: number, moduli: readonly number[], body: (ring: RingKernels, make: Make) => Limbs[]): void {
+  const start = random();
+  const results = (backend: Backend): number[][][] =>
+    scoped((make) => {
+      seed(start);
+      const ring = backend.ring(logN, moduli);
+      return body(ring, make).map((limbs) => readAll(ring, limbs));
     });
+  const expected = results(backends.get("reference")!);
+  for (const [name, backend] of backends) {
+    if (name !== "reference") expect(results(backend), name).toEqual(expected);
+  }
+}
+
+const bitSizes = [25, 26, 27, 28, 29, 30];
+const allSizes = (logN: number): number[] => bitSizes.flatMap((bits) => primes(logN, bits, 1));
+const zero: Filling = () => 0;
+
+describe.each(backendNames)("%s: definitions", (name) => {
+  const ringOf = (logN: number, moduli: readonly number[]): RingKernels => backends.get(name)!.ring(logN, moduli);
+
+  test.each(["transforms", "elementwise", "encoding", "sums", "conversion"])("stored %s", (file) => {
+    const url = new URL(`../../test/vectors/kernels/${file}.json`, import.meta.url);
+    for (const stored of JSON.parse(readFileSync(url, "utf8")) as StoredCase[]) {
+      expect(runCase(ringOf, stored), `${stored.kernel} 2^${stored.logN}`).toEqual(stored.results);
+    }
   });
 
-  test.each(Object.keys(extremes))("element-wise kernels, %s", (name) => {
-    if (logN > 10) return;
-    agree(logN, moduli, (ring) => {
-      const a = fill(ring, indices(4), extremes[name]);
-      const b = fill(ring, indices(4), extremes[name]);
-      const s = Uint32Array.from(moduli, (q) => extremes[name](1, q, 0));
-      const run = (kernel: (dst: Limbs) => void): Limbs => {
-        const dst = fill(ring, indices(4), uniform);
-        kernel(dst);
-        return dst;
+  test.each([2, 3, 4, 5, 6])("forward transform at degree 2^%i evaluates at the agreed roots", (logN) => {
+    for (const q of allSizes(logN)) {
+      const ring = ringOf(logN, [q]);
+      const Q = BigInt(q);
+      const order = (g: bigint): boolean => {
+        for (let d = 2n, rest = Q - 1n; rest > 1n; d++) {
+          if (rest % d !== 0n) continue;
+          if (power(g, (Q - 1n) / d, Q) === 1n) return false;
+          while (rest % d === 0n) rest /= d;
+        }
+        return true;
       };
-      return [
-        run((dst) => ring.add(dst, a, b)),
-        run((dst) => ring.subtract(dst, a, b)),
-        run((dst) => ring.negate(dst, a)),
-        run((dst) => ring.multiply(dst, a, b)),
-        run((dst) => ring.multiplyScalar(dst, a, s)),
-        run((dst) => ring.multiplyScalarAdd(dst, a, s)),
-        run((dst) => ring.addScalar(dst, a, s)),
-        run((dst) => ring.subtractMultiplyScalar(dst, a, b, s)),
-        run((dst) => ring.zero(dst)),
-        run((dst) => ring.automorphism(dst, a, 5)),
-        run((dst) => ring.automorphism(dst, a, 2 ** (logN + 1) - 1)),
-        run((dst) => ring.automorphism(dst, a, 3)),
-        run((dst) => ring.fromInt32(dst, Int32Array.from({ length: ring.degree }, () => random() | 0))),
-        run((dst) =>
-          ring.fromDoubles(
-            dst,
-            Float64Array.from({ length: ring.degree }, () => (random() % 2 ? 1 : -1) * random() * 2 ** (random() % 30)),
-          ),
-        ),
-      ];
+      let g = 2n;
+      while (!order(g)) g++;
+      const psi = power(g, (Q - 1n) / BigInt(2 * ring.degree), Q);
+      scoped((make) => {
+        const x = make(ring, [0], fillings.uniform);
+        const coefficients = readAll(ring, x)[0].map(BigInt);
+        ring.forwardNtt(x);
+        const values = readAll(ring, x)[0];
+        values.forEach((value, i) => {
+          const reversed = Number.parseInt(i.toString(2).padStart(logN, "0").split("").reverse().join(""), 2);
+          const point = power(psi, BigInt(2 * reversed + 1), Q);
+          expect(BigInt(value)).toBe(coefficients.reduceRight((sum, c) => (sum * point + c) % Q, 0n));
+        });
+      });
+    }
+  });
+
+  test("a subring polynomial transforms to runs of equal values", () => {
+    for (const [logN, logRun] of [
+      [5, 1],
+      [6, 2],
+      [8, 5],
+    ]) {
+      const moduli = allSizes(logN);
+      const ring = ringOf(logN, moduli);
+      const small = ringOf(logN - logRun, moduli);
+      scoped((make) => {
+        const wide = make(ring, indices(6), zero);
+        const compact = make(small, indices(6), fillings.uniform);
+        readAll(small, compact).forEach((words, index) => {
+          const spread = new Uint32Array(ring.degree);
+          words.forEach((word, i) => {
+            spread[i << logRun] = word;
+          });
+          ring.write(wide, index, spread);
+        });
+        small.forwardNtt(compact);
+        ring.forwardNtt(wide);
+        const expanded = make(ring, indices(6), zero);
+        ring.expand(expanded, compact, logRun);
+        expect(readAll(ring, expanded)).toEqual(readAll(ring, wide));
+      });
+    }
+  });
+
+  test("products of values are products modulo X^N + 1; automorphisms are substitutions", () => {
+    const logN = 4;
+    const q = primes(logN, 29, 1)[0];
+    const ring = ringOf(logN, [q]);
+    const n = ring.degree;
+    const residues = fc.array(fc.oneof(fc.integer({ min: 0, max: q - 1 }), fc.constantFrom(0, 1, q - 1)), {
+      minLength: n,
+      maxLength: n,
+    });
+    fc.assert(
+      fc.property(residues, residues, fc.integer({ min: 0, max: n - 1 }), (a, b, half) => {
+        const product = new Array<bigint>(n).fill(0n);
+        const substituted = new Array<number>(n).fill(0);
+        const g = 2 * half + 1;
+        a.forEach((x, i) => {
+          b.forEach((y, j) => {
+            const sign = i + j < n ? 1n : -1n;
+            product[(i + j) % n] += sign * BigInt(x) * BigInt(y);
+          });
+          const target = (i * g) % (2 * n);
+          substituted[target % n] = target < n ? x : (q - x) % q;
+        });
+        scoped((make) => {
+          const x = make(ring, [0], (i) => a[i]);
+          const y = make(ring, [0], (i) => b[i]);
+          const rotated = make(ring, [0], zero);
+          ring.forwardNtt(x);
+          ring.forwardNtt(y);
+          ring.automorphism(rotated, x, g);
+          ring.inverseNtt(rotated);
+          expect(readAll(ring, rotated)[0]).toEqual(substituted);
+          ring.multiply(x, x, y);
+          ring.multiplyScalar(x, x, Uint32Array.of(2 ** 32 % q));
+          ring.inverseNtt(x);
+          const Q = BigInt(q);
+          expect(readAll(ring, x)[0]).toEqual(product.map((value) => Number(((value % Q) + Q) % Q)));
+        });
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test("element-wise kernels and conversions from numbers on arbitrary values", () => {
+    const logN = 2;
+    const moduli = allSizes(logN);
+    const ring = ringOf(logN, moduli);
+    const word = fc.integer({ min: 0, max: 2 ** 30 });
+    const double = fc
+      .tuple(fc.maxSafeInteger(), fc.integer({ min: 0, max: 8 }))
+      .map(([mantissa, shift]) => mantissa * 2 ** shift);
+    const int = fc.integer({ min: -(2 ** 31), max: 2 ** 31 - 1 });
+    const four = <T>(one: fc.Arbitrary<T>) => fc.array(one, { minLength: 4, maxLength: 4 });
+    fc.assert(
+      fc.property(
+        fc.nat(5),
+        four(word),
+        four(word),
+        word,
+        four(double),
+        four(int),
+        (m, a, b, scalar, doubles, ints) => {
+          const q = moduli[m];
+          const Q = BigInt(q);
+          const s = scalar % q;
+          scoped((make) => {
+            const x = make(ring, [m], (i) => a[i] % q);
+            const y = make(ring, [m], (i) => b[i] % q);
+            const [xs, ys] = [x, y].map((limbs) => readAll(ring, limbs)[0].map(BigInt));
+            const dst = make(ring, [m], zero);
+            const check = (call: () => void, value: (i: number) => bigint): void => {
+              call();
+              expect(readAll(ring, dst)[0].map(BigInt)).toEqual(indices(4).map((i) => ((value(i) % Q) + Q) % Q));
+            };
+            const S = Uint32Array.of(s);
+            const big = BigInt(s);
+            const radixInverse = power(2n ** 32n, Q - 2n, Q);
+            check(
+              () => ring.add(dst, x, y),
+              (i) => xs[i] + ys[i],
+            );
+            check(
+              () => ring.multiplyScalarAdd(dst, x, S),
+              (i) => xs[i] + ys[i] + xs[i] * big,
+            );
+            check(
+              () => ring.subtract(dst, x, y),
+              (i) => xs[i] - ys[i],
+            );
+            check(
+              () => ring.negate(dst, x),
+              (i) => -xs[i],
+            );
+            check(
+              () => ring.multiply(dst, x, y),
+              (i) => xs[i] * ys[i] * radixInverse,
+            );
+            check(
+              () => ring.multiplyScalar(dst, x, S),
+              (i) => xs[i] * big,
+            );
+            check(
+              () => ring.addScalar(dst, x, S),
+              (i) => xs[i] + big,
+            );
+            check(
+              () => ring.subtractMultiplyScalar(dst, x, y, S),
+              (i) => (xs[i] - ys[i]) * big,
+            );
+            check(
+              () => ring.fromDoubles(dst, Float64Array.from(doubles)),
+              (i) => BigInt(doubles[i]),
+            );
+            check(
+              () => ring.fromInt32(dst, Int32Array.from(ints)),
+              (i) => BigInt(ints[i]),
+            );
+            check(
+              () => ring.copy(dst, y),
+              (i) => ys[i],
+            );
+            check(
+              () => ring.zero(dst),
+              () => 0n,
+            );
+          });
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  test("base conversion gives the residues of the centred integer", () => {
+    const logN = 3;
+    const to = [25, 29, 30].flatMap((bits) => primes(logN, bits, 1));
+    const from = primes(logN, 29, 5, to);
+    const ring = ringOf(logN, [...to, ...from]);
+    const table = conversionTable(ring, indices(5, 3), indices(3));
+    const product = from.reduce((p, q) => p * BigInt(q), 1n);
+    const inside = fc.bigInt({ min: -(product * 499n) / 1000n, max: (product * 499n) / 1000n });
+    const small = fc.bigInt({ min: -(2n ** 40n), max: 2n ** 40n });
+    fc.assert(
+      fc.property(fc.array(fc.oneof(inside, small), { minLength: 8, maxLength: 8 }), (values) => {
+        const residue = (i: number, q: number): number => Number(((values[i] % BigInt(q)) + BigInt(q)) % BigInt(q));
+        scoped((make) => {
+          const src = make(ring, table.from, residue);
+          const dst = make(ring, table.to, zero);
+          ring.convert(dst, src, table);
+          expect(readAll(ring, dst)).toEqual(to.map((p) => values.map((_, i) => residue(i, p))));
+        });
+      }),
+    );
+  });
+
+  test("refuses rings it cannot hold and reports memory", () => {
+    const backend = backends.get(name)!;
+    const q = primes(10, 29, 1)[0];
+    expect(() => backend.ring(1, [q])).toThrow("logN");
+    expect(() => backend.ring(10, [q + 2])).toThrow("modulus");
+    expect(() => backend.ring(10, [q, q])).toThrow("distinct");
+    expect(() => backend.ring(10, [2 ** 31 + 1])).toThrow("modulus");
+    expect(backend.ring(10, [q])).toBe(backend.ring(10, [q]));
+    const before = backend.memory().used;
+    const address = backend.ring(10, [q]).allocate(3);
+    expect(backend.memory().used - before).toBe(3 * (4096 + 64));
+    backend.ring(10, [q]).release(address, 3);
+    expect(backend.memory().used).toBe(before);
+    expect(backend.memory().peak).toBeGreaterThanOrEqual(before + 3 * (4096 + 64));
+  });
+});
+
+describe.each([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])("agreement at degree 2^%i", (logN) => {
+  test.each(fillingNames.filter((name) => logN <= 10 || ["uniform", "mixed", "largest"].includes(name)))(
+    "transforms, %s",
+    (name) => {
+      const moduli = logN <= 10 ? allSizes(logN) : [25, 29, 30].flatMap((bits) => primes(logN, bits, 1));
+      const limbs = indices(moduli.length);
+      agree(logN, moduli, (ring, make) => {
+        const forward = make(ring, limbs, fillings[name]);
+        const inverse = make(ring, limbs, zero);
+        ring.copy(inverse, forward);
+        ring.forwardNtt(forward);
+        ring.inverseNtt(inverse);
+        return [forward, inverse];
+      });
+    },
+  );
+
+  test.each(fillingNames)("element-wise kernels, also in place, %s", (name) => {
+    const moduli = logN <= 8 ? allSizes(logN) : primes(logN, 30, 1);
+    const limbs = indices(moduli.length);
+    agree(logN, moduli, (ring, make) => {
+      const a = make(ring, limbs, fillings[name]);
+      const b = make(ring, limbs, fillings[name]);
+      const scalars = Uint32Array.from(moduli, (q) => fillings[name](1, q, 0));
+      const results: Limbs[] = [];
+      const run = (kernel: (dst: Limbs, a: Limbs, b: Limbs) => void): void => {
+        const copyOf = (x: Limbs): Limbs => {
+          const copied = make(ring, limbs, fillings.uniform);
+          ring.copy(copied, x);
+          return copied;
+        };
+        const fresh = make(ring, limbs, fillings.uniform);
+        kernel(fresh, a, b);
+        const [first, second, both] = [copyOf(a), copyOf(b), copyOf(a)];
+        kernel(first, first, b);
+        kernel(second, a, second);
+        kernel(both, both, both);
+        results.push(fresh, first, second, both);
+      };
+      run((dst, x, y) => ring.add(dst, x, y));
+      run((dst, x, y) => ring.subtract(dst, x, y));
+      run((dst, x, y) => ring.multiply(dst, x, y));
+      run((dst, x, y) => ring.subtractMultiplyScalar(dst, x, y, scalars));
+      run((dst, x) => ring.negate(dst, x));
+      run((dst, x) => ring.multiplyScalar(dst, x, scalars));
+      run((dst, x) => ring.multiplyScalarAdd(dst, x, scalars));
+      run((dst, x) => ring.addScalar(dst, x, scalars));
+      run((dst, x) => ring.copy(dst, x));
+      return results;
     });
   });
 
-  test.each([1, 2, 3, 5, 6, 7, 13, 17, 24, 33])("sums of %i products", (terms) => {
-    if (logN > 7) return;
-    for (const name of ["uniform", "largest", "mixed"]) {
-      for (let logRun = 0; logRun <= Math.min(logN - 2, 5); logRun++) {
-        agree(logN, moduli, (ring) => {
-          const small = ring.backend.ring(logN - logRun, moduli);
-          const a = indices(terms).map(() => fill(small, indices(4), extremes[name]));
-          const b = indices(terms).map(() => fill(ring, indices(4), extremes[name]));
-          const c = indices(terms).map(() => fill(ring, indices(4), extremes[name]));
-          const results = indices(6).map(() => fill(ring, indices(4), extremes[name]));
+  test("automorphisms and conversions from numbers", () => {
+    const moduli = primes(logN, 29, 2);
+    agree(logN, moduli, (ring, make) => {
+      const a = make(ring, [0, 1], fillings.uniform);
+      const results = indices(8).map(() => make(ring, [0, 1], zero));
+      [1, 3, 5, 25, 2 ** (logN + 1) - 1, 2 ** logN + 1].forEach((g, i) => {
+        ring.automorphism(results[i], a, g % 2 ** (logN + 1));
+      });
+      ring.fromInt32(
+        results[6],
+        Int32Array.from({ length: ring.degree }, () => random() | 0),
+      );
+      ring.fromDoubles(
+        results[7],
+        Float64Array.from({ length: ring.degree }, () => (random() | 0) * 2 ** (random() % 31)),
+      );
+      return results;
+    });
+  });
+});
+
+describe.each(["uniform", "largest", "alternating", "mixed"] as const)("sums of products, %s", (name) => {
+  // The largest prime below 2^30 leaves the least room; 40 terms fold several times.
+  test.each([...indices(24, 1), 40])("%i terms", (terms) => {
+    for (const [logN, logRuns] of [
+      [2, [0, 1, 2]],
+      [3, [0, 1]],
+      [5, [0, 1, 2, 3]],
+    ] as const) {
+      const moduli = allSizes(logN);
+      const limbs = indices(moduli.length);
+      for (const logRun of logRuns) {
+        // Below degree 4 there is no ring: one compact limb in the memory of another ring will do.
+        const compact = logN - logRun >= 2;
+        const used = compact ? limbs : [limbs.length - 1];
+        agree(logN, moduli, (ring, make) => {
+          const small = compact ? ring.backend.ring(logN - logRun, moduli) : ring;
+          const a = indices(terms).map(() => make(small, used, fillings[name]));
+          const b = indices(terms).map(() => make(ring, used, fillings[name]));
+          const c = indices(terms).map(() => make(ring, used, fillings[name]));
+          const results = indices(7).map(() => make(ring, used, fillings[name]));
           ring.multiplySum(results[0], a, b, false, logRun);
           ring.multiplySum(results[1], a, b, true, logRun);
           ring.multiplySumPair(results[2], results[3], a, b, c, false, logRun);
           ring.multiplySumPair(results[4], results[5], a, b, c, true, logRun);
-          const wide = fill(ring, indices(4), uniform);
-          ring.expand(wide, a[0], logRun);
-          return [...results, wide];
+          ring.expand(results[6], a[0], logRun);
+          return results;
         });
       }
     }
   });
 });
 
-describe.each([25, 28, 29, 30])("base conversion, %i bits", (bits) => {
+test("sums of no products, and of more than the list of addresses holds", () => {
+  const moduli = [28, 30].flatMap((bits) => primes(4, bits, 1));
+  for (const terms of [0, 512, 513, 1000]) {
+    agree(4, moduli, (ring, make) => {
+      const a = make(ring, [0, 1], fillings.largest);
+      const list = new Array<Limbs>(terms).fill(a);
+      const results = indices(4).map(() => make(ring, [0, 1], fillings.uniform));
+      ring.multiplySum(results[0], list, list, false, 0);
+      ring.multiplySum(results[1], list, list, true, 0);
+      ring.multiplySumPair(results[2], results[3], list, list, list, terms === 513, 0);
+      return results;
+    });
+  }
+});
+
+describe.each(bitSizes)("base conversion from %i bits", (bits) => {
   test.each(indices(24, 1))("%i sources", (sources) => {
-    for (const logN of [3, 6]) {
-      const from = primes(logN, bits, sources);
-      const to = [25, 27, 29, 30].flatMap((size) => primes(logN, size, 1, from));
-      const table = conversion(from, to);
-      for (const name of Object.keys(extremes)) {
-        agree(logN, [...to, ...from], (ring) => {
-          const src = fill(ring, table.from, extremes[name]);
-          const dst = fill(ring, table.to, uniform);
+    for (const logN of [2, 5]) {
+      const to = [25, 28, 29, 30].flatMap((size) => primes(logN, size, 1));
+      const moduli = [...to, ...primes(logN, bits, sources, to)];
+      const table = conversionTable({ moduli }, indices(sources, 4), indices(4));
+      for (const name of fillingNames) {
+        agree(logN, moduli, (ring, make) => {
+          const src = make(ring, table.from, fillings[name]);
+          const dst = make(ring, table.to, zero);
           ring.convert(dst, src, table);
-          return [dst];
+          return [dst, src];
         });
       }
     }
   });
+
+  test("mixed sizes, and blocks that are not full", () => {
+    for (const logN of [7, 9, 10]) {
+      const to = [25, 30].flatMap((size) => primes(logN, size, 1));
+      const from = [25, 26, 27, 28, 29, 30].flatMap((size) => primes(logN, size, 2, to)).slice(0, 11);
+      const moduli = [...to, ...from];
+      const table = conversionTable({ moduli }, indices(11, 2), [0, 1]);
+      agree(logN, moduli, (ring, make) => {
+        const dst = make(ring, table.to, zero);
+        ring.convert(dst, make(ring, table.from, fillings.uniform), table);
+        return [dst];
+      });
+    }
+  });
 });
 
-function conversion(from: readonly number[], to: readonly number[]): ConversionTable {
-  const product = from.reduce((p, q) => p * BigInt(q), 1n);
-  return {
-    from: indices(from.length, to.length),
-    to: indices(to.length),
-    inverses: Uint32Array.from(from, (q) => Number(power((product / BigInt(q)) % BigInt(q), BigInt(q) - 2n, BigInt(q)))),
-    fractions: Uint32Array.from(from, (q) => Math.floor(2 ** 56 / q)),
-    factors: Uint32Array.from(to.flatMap((p) => from.map((q) => Number((product / BigInt(q)) % BigInt(p))))),
-    products: Uint32Array.from(to, (p) => Number(product % BigInt(p))),
-  };
-}
+describe("wasm", () => {
+  test("gives the same words above 2 GiB", async () => {
+    const logN = 12;
+    const moduli = primes(logN, 29, 4);
+    const all = [0, 1, 2, 3];
+    const run = (backend: Backend): number[][][] =>
+      scoped((make) => {
+        seed(7);
+        const ring = backend.ring(logN, moduli);
+        const [x, y, z] = indices(3).map(() => make(ring, all, fillings.uniform));
+        const small = make(backend.ring(logN - 3, moduli), all, fillings.uniform);
+        const results = indices(8).map(() => make(ring, all, zero));
+        ring.forwardNtt(x);
+        ring.inverseNtt(y);
+        ring.multiply(results[0], x, y);
+        ring.automorphism(results[1], x, 5);
+        ring.multiplySumPair(results[2], results[3], [x, y], [y, z], [z, x], false, 0);
+        ring.multiplySum(results[4], [small], [z], false, 3);
+        ring.expand(results[5], small, 3);
+        const half = { address: results[6].address, moduli: [0, 1] };
+        const upper = { address: x.address + 2 * ring.limbStride, moduli: [2, 3] };
+        ring.convert(half, upper, conversionTable(ring, [2, 3], [0, 1]));
+        ring.fromDoubles(
+          results[7],
+          Float64Array.from({ length: ring.degree }, () => (random() | 0) * 2 ** 20),
+        );
+        return [x, y, ...results].map((limbs) => readAll(ring, limbs));
+      });
+    const [low, high] = [await createWasmBackend(), await createWasmBackend()];
+    // Memory that nobody touches costs nothing; the tables come to lie above it as well.
+    const ring = high.ring(logN, moduli);
+    const count = Math.ceil(2 ** 31 / ring.limbStride);
+    const below = ring.allocate(count);
+    const probe = ring.allocate(1);
+    expect(probe).toBeGreaterThan(2 ** 31);
+    ring.release(probe, 1);
+    expect(run(high)).toEqual(run(low));
+    ring.release(below, count);
+    low.dispose();
+    high.dispose();
+  });
+
+  test("says what it wanted when memory runs out, and can go on", async () => {
+    const backend = await createWasmBackend({ maximumBytes: 2 ** 22 });
+    const ring = backend.ring(12, primes(12, 29, 1));
+    expect(() => ring.allocate(300)).toThrow(/wanted 4\.7 MiB, 0\.\d MiB of 4\.0 MiB/);
+    const address = ring.allocate(200);
+    expect(() => ring.allocate(100)).toThrow(expect.objectContaining({ code: "memory" }));
+    ring.release(address, 200);
+    ring.release(ring.allocate(230), 230);
+    backend.dispose();
+    expect(() => ring.forwardNtt({ address, moduli: [0] })).toThrow("disposed");
+  });
+});

@@ -1,5 +1,6 @@
 /** Search for NTT primes: q ≡ 1 mod 2N, nearest to a wanted size. */
 import { AegisError } from "../base/errors.ts";
+import { finite } from "../base/validate.ts";
 import { maximumPrime, minimumPrime } from "../kernels/backend.ts";
 import { multiplyModulo, powerModulo } from "./modular.ts";
 
@@ -42,29 +43,38 @@ export function nttPrimes(logN: number, low: number, high: number): number[] {
   return primes;
 }
 
-/** A supply of distinct NTT primes: each is handed out once. */
+/** A supply of distinct NTT primes: each is handed out once. Candidates are tested only when asked for. */
 export class PrimeSupply {
   readonly #logN: number;
-  readonly #free: number[];
+  readonly #taken = new Set<number>();
 
   constructor(logN: number) {
     this.#logN = logN;
-    this.#free = nttPrimes(logN, minimumPrime + 1, maximumPrime);
   }
 
-  /** Takes the free prime nearest to `target` (in logarithm) below `ceiling`. */
+  /** Takes the free prime nearest to `target` (in logarithm) below `ceiling`. Throws `parameters` when none is left. */
   takeNearest(target: number, ceiling = maximumPrime): number {
-    let best = -1;
-    for (let i = 0; i < this.#free.length; i++) {
-      if (this.#free[i] as number >= ceiling) continue;
-      if (best < 0 || distance(this.#free[i] as number, target) < distance(this.#free[best] as number, target)) best = i;
+    const step = 2 ** (this.#logN + 1);
+    finite("target", target);
+    const bound = Math.min(ceiling, maximumPrime);
+    // Candidates 1 mod step on both sides of the target, nearest first.
+    let below = Math.floor((Math.min(target, bound) - 1) / step) * step + 1;
+    if (below >= bound) below -= step;
+    let above = Math.max(below, Math.floor(minimumPrime / step) * step + 1 - step) + step;
+    for (;;) {
+      const canFall = below > minimumPrime;
+      if (!canFall && above >= bound) break;
+      const fall = canFall && (above >= bound || distance(below, target) <= distance(above, target));
+      const candidate = fall ? below : above;
+      if (fall) below -= step;
+      else above += step;
+      if (candidate <= minimumPrime || this.#taken.has(candidate) || !isPrime(candidate)) continue;
+      this.#taken.add(candidate);
+      return candidate;
     }
-    if (best < 0) {
-      throw new AegisError("parameters", `no prime left near 2^${Math.log2(target).toFixed(1)} for N = 2^${this.#logN}`, {
-        hint: "use fewer primes, other prime sizes or a smaller ring",
-      });
-    }
-    return this.#free.splice(best, 1)[0] as number;
+    throw new AegisError("parameters", `no prime left near 2^${Math.log2(target).toFixed(1)} for N = 2^${this.#logN}`, {
+      hint: "use fewer primes, other prime sizes or a smaller ring",
+    });
   }
 
   /** Takes two free primes whose product is as near as possible to `target`. */

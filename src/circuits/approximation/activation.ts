@@ -6,8 +6,8 @@
  */
 import { AegisError } from "../../base/errors.ts";
 import { addSeries, type ChebyshevSeries, type RealFunction } from "./chebyshev.ts";
-import { type Fit, type FitProblem, type FitTarget, fitDegree, fitPolynomial } from "./fit.ts";
 import { degreeForDepth } from "./cost.ts";
+import { type Fit, type FitProblem, type FitTarget, fitDegree, fitPolynomial } from "./fit.ts";
 import { checkInterval, type Interval } from "./interval.ts";
 import type { Parity } from "./parity.ts";
 import { gelu, relu, sigmoid, silu } from "./special.ts";
@@ -70,5 +70,10 @@ function fitPart(activation: Activation, interval: Interval, fit: (problem: FitP
   const part = fit({ f: (x) => 0.5 * exact(x) + half * exact(-x), domain: [a, b], parity });
   const line: ChebyshevSeries = { interval: [a, b], coefficients: Float64Array.of(constant, slope * b) };
   const series = slope === 0 && constant === 0 ? part.series : addSeries(part.series, line);
-  return { ...part, series, degree: Math.max(part.degree, slope === 0 ? 0 : 1), depth: Math.max(part.depth, slope === 0 ? 0 : 1) };
+  return {
+    ...part,
+    series,
+    degree: Math.max(part.degree, slope === 0 ? 0 : 1),
+    depth: Math.max(part.depth, slope === 0 ? 0 : 1),
+  };
 }

@@ -30,12 +30,10 @@ export function multiplicationsOf(degree: number, parity: Parity = "none"): numb
   if (parity === "even") return 1 + multiplicationsOf(degree >> 1);
   let best = Number.POSITIVE_INFINITY;
   for (let k = 2; k < 2 * (degree + 1); k *= 2) {
-    const recombinations = Math.ceil((degree + 1) / k) - 1;
+    const recombinations = Math.ceil(degree / k) - 1; // a product with a constant quotient is not counted
     const doublings = 31 - Math.clz32(degree); // T_2, T_4, … up to the degree
-    const powers =
-      parity === "odd"
-        ? k / 2 - 1 + doublings
-        : k - 2 + Math.max(0, doublings - Math.log2(k) + 1);
+    const giants = Math.max(0, doublings - Math.log2(k) + 1);
+    const powers = parity === "odd" ? k / 2 - 1 + doublings : Math.min(k - 1, degree) - 1 + giants;
     best = Math.min(best, powers + recombinations);
   }
   return best;

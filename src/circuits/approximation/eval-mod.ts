@@ -89,7 +89,6 @@ function settle(choice: EvalModChoice): Settings {
   return { K, doubleAngles, domain, spread, centred, outputScale };
 }
 
-
 /** |x − k| ≤ spread for all integers |k| ≤ K, cut to [−K, K]. */
 function nearIntegers({ K, spread }: Settings): Interval[] {
   const intervals: Interval[] = [];
@@ -200,10 +199,14 @@ export function chooseEvalMod(
   let best = planSettled(settings, high);
   if (errorOf(best, settings.domain) > target) {
     const reached = Math.log2(errorOf(best, settings.domain)).toFixed(1);
-    throw new AegisError("argument", `no cosine of degree ${maximumDegree} or less has an error of 2^${choice.logError}`, {
-      operation: "chooseEvalMod",
-      hint: `degree ${high} reaches 2^${reached}; allow a larger error or degree, or more double angles`,
-    });
+    throw new AegisError(
+      "argument",
+      `no cosine of degree ${maximumDegree} or less has an error of 2^${choice.logError}`,
+      {
+        operation: "chooseEvalMod",
+        hint: `degree ${high} reaches 2^${reached}; allow a larger error or degree, or more double angles`,
+      },
+    );
   }
   while (high - low > step) {
     const middle = low + step * Math.floor((high - low) / (2 * step));

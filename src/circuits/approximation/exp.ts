@@ -62,7 +62,9 @@ function checkProblem(interval: Interval, { shift = 0, measure = "relative" }: E
   finite("shift", shift);
   for (const x of checked) {
     if (Math.abs(x - shift) > 300) {
-      throw new RangeError(`interval: expected |x − shift| ≤ 300, got ${x - shift}: exp would leave the range of doubles`);
+      throw new RangeError(
+        `interval: expected |x − shift| ≤ 300, got ${x - shift}: exp would leave the range of doubles`,
+      );
     }
   }
   return { interval: checked, shift, measure };

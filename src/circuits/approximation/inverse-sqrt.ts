@@ -84,10 +84,14 @@ function costOf(degree: number, steps: number): { depth: number; multiplications
 
 function planWith(interval: Interval, fit: Fit, steps: number): InverseSqrtPlan {
   if (fit.maximumError >= 1) {
-    throw new AegisError("argument", `a start of degree ${fit.degree} for 1/√x on [${interval}] is too poor to improve`, {
-      operation: "planInverseSqrt",
-      hint: "raise the degree of the start",
-    });
+    throw new AegisError(
+      "argument",
+      `a start of degree ${fit.degree} for 1/√x on [${interval}] is too poor to improve`,
+      {
+        operation: "planInverseSqrt",
+        hint: "raise the degree of the start",
+      },
+    );
   }
   const ranges = rangesOf(fit.maximumError, steps);
   const scale = ranges[steps].middle ** (-1 / 3 ** steps);
@@ -102,7 +106,8 @@ function planWith(interval: Interval, fit: Fit, steps: number): InverseSqrtPlan 
     constants,
     startError: fit.maximumError,
     relativeError: supremum((x) => 1 - Math.sqrt(x) * approximate(start, constants, x), interval, samples).value,
-    magnitude: Math.max(...ranges.map(({ middle, width }, i) => (middle + width) * factors[i])) / Math.sqrt(interval[0]),
+    magnitude:
+      Math.max(...ranges.map(({ middle, width }, i) => (middle + width) * factors[i])) / Math.sqrt(interval[0]),
     ...costOf(fit.degree, steps),
   };
 }

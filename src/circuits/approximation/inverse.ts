@@ -56,6 +56,11 @@ export interface InverseChoice {
   readonly maximumDegree?: number | undefined;
   /** Most steps; 8 if left out. */
   readonly maximumSteps?: number | undefined;
+  /**
+   * Starts with a larger error ε are taken only when nothing else reaches the target, because noise in r
+   * grows by 1/(1 − ε); 0.75 if left out.
+   */
+  readonly maximumStartError?: number | undefined;
   /** `goldschmidt` if left out. */
   readonly method?: InverseMethod | undefined;
 }
@@ -108,7 +113,11 @@ export function planInverse(
     degree,
   );
   const samples = Math.min(2 ** 15, 24 * order * 2 ** steps);
-  const relativeError = supremum((x) => 1 - x * approximate(start, constants, x), checked, Math.max(2048, samples)).value;
+  const relativeError = supremum(
+    (x) => 1 - x * approximate(start, constants, x),
+    checked,
+    Math.max(2048, samples),
+  ).value;
   return {
     kind: "inverse",
     interval: checked,
@@ -156,20 +165,24 @@ export function evaluateInverse(plan: InversePlan, x: number): number {
  * evaluateInverse(plan, 3); // 0.3333…
  */
 export function chooseInverse(interval: Interval, relativeError: number, choice: InverseChoice = {}): InversePlan {
-  const { maximumDegree = 63, maximumSteps = 8, method = "goldschmidt" } = choice;
+  const { maximumDegree = 63, maximumSteps = 8, maximumStartError = 0.75, method = "goldschmidt" } = choice;
   const checked = checkPositiveInterval("interval", interval);
   if (!(finite("relativeError", relativeError) > 0 && relativeError < 1)) {
     throw new RangeError(`relativeError: expected a value in (0, 1), got ${relativeError}`);
   }
   integerIn("maximumDegree", maximumDegree, 1, 511);
   integerIn("maximumSteps", maximumSteps, 0, 30);
+  finite("maximumStartError", maximumStartError);
   const order = Math.acosh(1 / relativeError) / rate(checked); // 2^steps·(degree + 1) must reach this
   const candidates = [];
   for (let steps = 0; steps <= maximumSteps; steps++) {
     const degree = Math.max(1, Math.ceil(order / 2 ** steps - 1e-9) - 1);
-    if (degree <= maximumDegree) candidates.push({ degree, steps, ...costOf(degree, steps, method) });
+    const poor = inverseStartError(checked, degree) > maximumStartError ? 1 : 0;
+    if (degree <= maximumDegree) candidates.push({ degree, steps, poor, ...costOf(degree, steps, method) });
   }
-  candidates.sort((p, q) => p.depth - q.depth || p.multiplications - q.multiplications || p.steps - q.steps);
+  candidates.sort(
+    (p, q) => p.poor - q.poor || p.depth - q.depth || p.multiplications - q.multiplications || p.steps - q.steps,
+  );
   for (const { degree, steps } of candidates) {
     const plan = planInverse(checked, degree, steps, method);
     if (plan.relativeError <= relativeError * (1 + 1e-6)) return plan;

@@ -29,7 +29,13 @@ export function sampleProblem(
   indices: readonly number[],
 ): SampledProblem {
   const points = sampleDomain(domain, 4 * indices.length + 4).flatMap((run) => [...run]);
-  return { points, values: Float64Array.from(points, f), weights: Float64Array.from(points, weight), interval, indices };
+  return {
+    points,
+    values: Float64Array.from(points, f),
+    weights: Float64Array.from(points, weight),
+    interval,
+    indices,
+  };
 }
 
 /** `start` plus the correction that minimises Σ m_i·(w_i·(f_i − p(x_i)))²; all m_i are 1 if left out. */

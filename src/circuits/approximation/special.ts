@@ -33,7 +33,8 @@ function erfcTail(x: number): number {
   if (x > 27.3) return 0; // below the smallest double
   let fraction = x;
   for (let k = 60; k >= 1; k--) fraction = x + k / 2 / fraction;
-  return Math.exp(-x * x) / (Math.sqrt(Math.PI) * fraction);
+  const head = Math.fround(x); // its square is exact: the rounding of x² would cost 2^-53·x²
+  return (Math.exp(-head * head) * Math.exp((head - x) * (head + x))) / (Math.sqrt(Math.PI) * fraction);
 }
 
 /** GELU, x·Φ(x) = x/2·(1 + erf(x/√2)); the exact function, not the tanh formula. */

@@ -51,8 +51,16 @@ export function reverseBits(i: number, bits: number): number {
 export function evaluate(x: readonly bigint[], psi: bigint, q: bigint): bigint[] {
   if (x.length === 1) return [x[0]];
   const square = (psi * psi) % q;
-  const even = evaluate(x.filter((_, j) => j % 2 === 0), square, q);
-  const odd = evaluate(x.filter((_, j) => j % 2 === 1), square, q);
+  const even = evaluate(
+    x.filter((_, j) => j % 2 === 0),
+    square,
+    q,
+  );
+  const odd = evaluate(
+    x.filter((_, j) => j % 2 === 1),
+    square,
+    q,
+  );
   const values = new Array<bigint>(x.length);
   let point = psi;
   for (let k = 0; k < even.length; k++) {

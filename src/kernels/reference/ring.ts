@@ -1,5 +1,5 @@
 /** Kernels of one ring by their definitions, one coefficient after another. See `../backend.ts`. */
-import { type Backend, type ConversionTable, limbPadding, type Limbs, type RingKernels } from "../backend.ts";
+import { type Backend, type ConversionTable, type Limbs, limbPadding, type RingKernels } from "../backend.ts";
 import { evaluate, interpolate, inverse, modulo, primitiveRoot, reverseBits } from "./arithmetic.ts";
 import type { ReferenceMemory } from "./memory.ts";
 

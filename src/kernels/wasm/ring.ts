@@ -4,7 +4,7 @@
  * conversion exist. Semantics: see `../backend.ts`.
  */
 import { AegisError } from "../../base/errors.ts";
-import { type Backend, type ConversionTable, limbPadding, type Limbs, type RingKernels } from "../backend.ts";
+import { type Backend, type ConversionTable, type Limbs, limbPadding, type RingKernels } from "../backend.ts";
 import { stagedValues, termWords, type WasmCore } from "./core.ts";
 import { type ModulusConstants, multiplyModulo, planSum, powerModulo, residueSumPlan } from "./modulus.ts";
 
@@ -271,7 +271,8 @@ export class WasmRing implements RingKernels {
   /** Lays a conversion table out for the module (`assembly/convert.ts`), factors in Montgomery form. */
   #prepareConversion(table: ConversionTable): number {
     const sources = table.from.length;
-    if (sources > 24) throw new AegisError("internal", `a base conversion has ${sources} sources, at most 24 are supported`);
+    if (sources > 24)
+      throw new AegisError("internal", `a base conversion has ${sources} sources, at most 24 are supported`);
     const words: number[] = [];
     table.from.forEach((m, i) => {
       const q = this.moduli[m];

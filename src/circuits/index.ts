@@ -1,0 +1,5 @@
+/** Linear transforms, polynomial evaluation, bootstrapping. */
+export { Bootstrapper, type NeededRotation } from "./bootstrapping/bootstrapper.ts";
+export { bootstrappingKeys } from "./bootstrapping/keys.ts";
+export { type DiagonalMatrix, LinearTransform, splitDiagonals, transformRotations } from "./linear-transform.ts";
+export { ChebyshevBasis, evaluateChebyshev, evaluateInBasis, polynomialDepth } from "./polynomial.ts";

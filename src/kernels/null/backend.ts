@@ -1,0 +1,178 @@
+/**
+ * The null backend: executes nothing and counts everything. The whole stack runs on it, key
+ * switches, bootstrapping and all, so that levels, scales, keys, kernel work and peak memory of a
+ * program come from the very code that will run it.
+ */
+import { AegisError } from "../../base/errors.ts";
+import { Allocator } from "../allocator.ts";
+import { type Backend, type ConversionTable, type Limbs, limbPadding, type MemoryReport, type RingKernels } from "../backend.ts";
+
+/**
+ * Kinds of kernel work. The unit is one residue, but for transforms (residue · log2 N / 2 butterflies), conversions
+ * and sums of products (one multiply-accumulate).
+ */
+export const kernelNames = [
+  "ntt",
+  "elementwise",
+  "product",
+  "scalarProduct",
+  "multiplySum",
+  "multiplySumPair",
+  "automorphism",
+  "convert",
+  "upload",
+] as const;
+
+export type KernelName = (typeof kernelNames)[number];
+
+/** Work done so far, by kind. */
+export type KernelWork = Record<KernelName, number>;
+
+export function emptyWork(): KernelWork {
+  return Object.fromEntries(kernelNames.map((name) => [name, 0])) as KernelWork;
+}
+
+/** A backend that computes nothing; `work` is what a real one would have done. */
+export class NullBackend implements Backend {
+  readonly name = "null";
+  readonly work: KernelWork = emptyWork();
+  readonly #allocator: Allocator;
+  readonly #rings = new Map<string, RingKernels>();
+
+  /** @param maximumBytes the memory limit to plan against; without one, all that is asked for is given */
+  constructor(maximumBytes = 2 ** 46) {
+    this.#allocator = new Allocator(0, maximumBytes, () => true);
+  }
+
+  memory(): MemoryReport {
+    return this.#allocator.report();
+  }
+
+  ring(logN: number, moduli: readonly number[]): RingKernels {
+    const key = `${logN}: ${moduli.join(" ")}`;
+    let ring = this.#rings.get(key);
+    if (ring === undefined) {
+      ring = new NullRing(this, this.#allocator, logN, moduli);
+      this.#rings.set(key, ring);
+    }
+    return ring;
+  }
+
+  dispose(): void {
+    this.#rings.clear();
+  }
+}
+
+class NullRing implements RingKernels {
+  readonly backend: NullBackend;
+  readonly logN: number;
+  readonly degree: number;
+  readonly moduli: readonly number[];
+  readonly limbStride: number;
+  readonly #allocator: Allocator;
+
+  constructor(backend: NullBackend, allocator: Allocator, logN: number, moduli: readonly number[]) {
+    this.backend = backend;
+    this.logN = logN;
+    this.degree = 2 ** logN;
+    this.moduli = moduli;
+    this.limbStride = 4 * this.degree + limbPadding;
+    this.#allocator = allocator;
+  }
+
+  allocate(limbs: number): number {
+    return this.#allocator.allocate(limbs * this.limbStride);
+  }
+
+  release(address: number, limbs: number): void {
+    this.#allocator.release(address, limbs * this.limbStride);
+  }
+
+  write(_dst: Limbs, _index: number, words: Uint32Array): void {
+    this.backend.work.upload += words.length;
+  }
+
+  read(): void {
+    throw new AegisError("internal", "the null backend holds no values to read", { hint: "use it for planning only" });
+  }
+
+  forwardNtt(x: Limbs): void {
+    this.#count("ntt", x, this.logN / 2);
+  }
+
+  inverseNtt(x: Limbs): void {
+    this.#count("ntt", x, this.logN / 2);
+  }
+
+  copy(dst: Limbs): void {
+    this.#count("elementwise", dst);
+  }
+
+  zero(dst: Limbs): void {
+    this.#count("elementwise", dst);
+  }
+
+  add(dst: Limbs): void {
+    this.#count("elementwise", dst);
+  }
+
+  subtract(dst: Limbs): void {
+    this.#count("elementwise", dst);
+  }
+
+  negate(dst: Limbs): void {
+    this.#count("elementwise", dst);
+  }
+
+  multiply(dst: Limbs): void {
+    this.#count("product", dst);
+  }
+
+  multiplyScalar(dst: Limbs): void {
+    this.#count("scalarProduct", dst);
+  }
+
+  multiplyScalarAdd(dst: Limbs): void {
+    this.#count("scalarProduct", dst);
+  }
+
+  addScalar(dst: Limbs): void {
+    this.#count("elementwise", dst);
+  }
+
+  subtractMultiplyScalar(dst: Limbs): void {
+    this.#count("scalarProduct", dst);
+  }
+
+  multiplySum(dst: Limbs, a: readonly Limbs[]): void {
+    this.#count("multiplySum", dst, a.length);
+  }
+
+  multiplySumPair(dst0: Limbs, _dst1: Limbs, a: readonly Limbs[]): void {
+    this.#count("multiplySumPair", dst0, a.length);
+  }
+
+  expand(dst: Limbs): void {
+    this.#count("elementwise", dst);
+  }
+
+  automorphism(dst: Limbs): void {
+    this.#count("automorphism", dst);
+  }
+
+  convert(dst: Limbs, src: Limbs, _table: ConversionTable): void {
+    this.#count("convert", dst, src.moduli.length);
+  }
+
+  fromInt32(dst: Limbs): void {
+    this.#count("upload", dst);
+  }
+
+  fromDoubles(dst: Limbs): void {
+    this.#count("upload", dst);
+  }
+
+  #count(name: KernelName, limbs: Limbs, factor = 1): void {
+    this.backend.work[name] += limbs.moduli.length * this.degree * factor;
+  }
+}

@@ -1,0 +1,82 @@
+/** The verifier: what must hold of a program before anything runs. */
+import { AegisError } from "../base/errors.ts";
+import { checkGeometry } from "./layout.ts";
+import { describeOperation, type Operation, type Program, type Tensor } from "./program.ts";
+
+/** What the verifier needs to know of the parameters. */
+export interface Capabilities {
+  readonly maximumSlots: number;
+  readonly maximumLevel: number;
+  /** Level after bootstrapping; undefined where there is none. */
+  readonly bootstrapLevel?: number;
+}
+
+/** Largest stored magnitude that may be bootstrapped. */
+export const bootstrapBound = 4;
+
+/** Throws a `program` error that names the operation when levels, layouts or order are wrong. */
+export function verifyProgram(program: Program, capabilities: Capabilities): void {
+  checkGeometry(program.geometry, capabilities.maximumSlots);
+  if (program.length < 1 || program.length > program.geometry.tokens) {
+    throw new AegisError("program", `length: expected 1 to ${program.geometry.tokens} tokens, got ${program.length}`);
+  }
+  const made = new Set<string>();
+  for (const operation of program.operations) {
+    const fail = (message: string): never => {
+      throw new AegisError("program", `${describeOperation(operation)}: ${message}`, { operation: operation.kind });
+    };
+    const tensor = (name: string): Tensor => program.tensors[name] ?? fail(`tensor ${name} is not declared`);
+    for (const name of operation.inputs) if (!made.has(name)) fail(`reads ${name} before it is made`);
+    for (const name of operation.outputs) {
+      tensor(name);
+      if (made.has(name)) fail(`makes ${name} a second time`);
+      made.add(name);
+    }
+    checkContents(operation, tensor, fail);
+    checkLevels(operation, tensor, capabilities, fail);
+  }
+  if (!made.has(program.output)) throw new AegisError("program", `output ${program.output} is never made`);
+}
+
+function checkContents(operation: Operation, tensor: (name: string) => Tensor, fail: (message: string) => never): void {
+  const expected: Partial<Record<Operation["kind"], readonly (readonly Tensor["content"][])[]>> = {
+    replicate: [["single"]],
+    linear: [["replicated", "wide"]],
+    scores: [["single"], ["single"]],
+    expand: [["scores"]],
+    denominators: [["expanded"]],
+    context: [["expanded"], ["single"]],
+    "square-sum": [["single"]],
+  };
+  for (const [i, allowed] of (expected[operation.kind] ?? []).entries()) {
+    const { content } = tensor(operation.inputs[i] as string);
+    if (!allowed.includes(content)) fail(`input ${operation.inputs[i]} is ${content}, expected ${allowed.join(" or ")}`);
+  }
+}
+
+function checkLevels(
+  operation: Operation,
+  tensor: (name: string) => Tensor,
+  capabilities: Capabilities,
+  fail: (message: string) => never,
+): void {
+  const level = operation.level;
+  if (level === undefined) return fail("has no level: the program is not scheduled");
+  if (operation.kind === "bootstrap") {
+    const top = capabilities.bootstrapLevel ?? fail("the parameters cannot bootstrap");
+    if (operation.target > top) fail(`asks for level ${operation.target}, bootstrapping gives ${top}`);
+    for (const name of operation.inputs) {
+      if (tensor(name).magnitude > bootstrapBound) fail(`${name} may reach ${tensor(name).magnitude.toFixed(1)}, at most ${bootstrapBound} can be bootstrapped`);
+    }
+    return;
+  }
+  if (level < operation.depth || level > capabilities.maximumLevel) fail(`level ${level} with depth ${operation.depth}`);
+  for (const name of operation.inputs) {
+    const have = tensor(name).level ?? -1;
+    if (have < level) fail(`needs ${name} at level ${level}, it is at ${have}`);
+  }
+  for (const name of operation.outputs) {
+    const have = tensor(name).level ?? -1;
+    if (have !== level - operation.depth) fail(`gives level ${level - operation.depth}, ${name} is declared at ${have}`);
+  }
+}

@@ -1,0 +1,189 @@
+/** What the tests of the kernels share: primes, fillings, conversion tables and stored cases. */
+import type { ConversionTable, Limbs, RingKernels } from "../../src/kernels/index.ts";
+
+export function isPrime(n: number): boolean {
+  for (let d = 3; d * d <= n; d += 2) if (n % d === 0) return false;
+  return n % 2 === 1;
+}
+
+/** The `count` largest primes below 2^bits that are 1 mod 2^(logN+1) and not in `taken`. */
+export function primes(logN: number, bits: number, count: number, taken: readonly number[] = []): number[] {
+  const found: number[] = [];
+  const step = 2 ** (logN + 1);
+  for (let q = 2 ** bits - step + 1; found.length < count; q -= step) {
+    if (isPrime(q) && !taken.includes(q)) found.push(q);
+  }
+  return found;
+}
+
+export const indices = (count: number, first = 0): number[] => Array.from({ length: count }, (_, i) => first + i);
+
+let state = 1;
+/** A reproducible 32-bit word; `seed` starts the sequence anew. */
+export function random(): number {
+  state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+  // The low bits of such a generator have short periods.
+  return (state ^ (state >>> 15)) >>> 0;
+}
+export function seed(value: number): void {
+  state = value;
+}
+
+export type Filling = (i: number, q: number, limb: number) => number;
+/** Residues that random tests miss, and random ones. */
+export const fillings = {
+  uniform: (_i, q) => Math.floor((random() / 2 ** 32) * q),
+  largest: (_i, q) => q - 1,
+  alternating: (i, q) => (i % 2 === 0 ? 0 : q - 1),
+  half: (_i, q) => (q - 1) / 2,
+  aboveHalf: (_i, q) => (q + 1) / 2,
+  mixed: (i, q, limb) => [q - 1, 0, 1, q - 2, (q - 1) / 2, (q + 1) / 2][(i + 3 * limb + random()) % 6],
+} satisfies Record<string, Filling>;
+export type FillingName = keyof typeof fillings;
+export const fillingNames = Object.keys(fillings) as FillingName[];
+
+/** New limbs with the given values. The caller releases them. */
+export function fill(ring: RingKernels, moduli: readonly number[], value: Filling): Limbs {
+  const limbs = { address: ring.allocate(moduli.length), moduli };
+  moduli.forEach((m, limb) => {
+    ring.write(
+      limbs,
+      limb,
+      Uint32Array.from({ length: ring.degree }, (_, i) => value(i, ring.moduli[m], limb)),
+    );
+  });
+  return limbs;
+}
+
+export function readAll(ring: RingKernels, limbs: Limbs): number[][] {
+  return limbs.moduli.map((_, index) => {
+    const words = new Uint32Array(ring.degree);
+    ring.read(limbs, index, words);
+    return Array.from(words);
+  });
+}
+
+export function power(base: bigint, exponent: bigint, q: bigint): bigint {
+  let result = 1n;
+  for (let e = exponent, b = base; e > 0n; e >>= 1n, b = (b * b) % q) if (e & 1n) result = (result * b) % q;
+  return result;
+}
+
+/** Table of a conversion between the moduli at the given indices of a ring. */
+export function conversionTable(
+  ring: { readonly moduli: readonly number[] },
+  from: readonly number[],
+  to: readonly number[],
+): ConversionTable {
+  const sources = from.map((m) => BigInt(ring.moduli[m]));
+  const targets = to.map((m) => BigInt(ring.moduli[m]));
+  const product = sources.reduce((p, q) => p * q, 1n);
+  return {
+    from,
+    to,
+    inverses: Uint32Array.from(sources, (q) => Number(power((product / q) % q, q - 2n, q))),
+    fractions: Uint32Array.from(sources, (q) => Number(2n ** 56n / q)),
+    factors: Uint32Array.from(targets.flatMap((p) => sources.map((q) => Number((product / q) % p)))),
+    products: Uint32Array.from(targets, (p) => Number(product % p)),
+  };
+}
+
+/** One stored call: operands in, words out. */
+export interface StoredCase {
+  readonly kernel: string;
+  readonly logN: number;
+  readonly moduli: readonly number[];
+  /** Words of each limb of each operand; operands of a smaller ring are shorter. */
+  readonly operands: readonly (readonly (readonly number[])[])[];
+  /** Scalars, signed values, or [accumulate, logRun], or [Galois element]. */
+  readonly numbers?: readonly number[];
+  readonly results: readonly (readonly (readonly number[])[])[];
+}
+
+/** Runs a stored case; the first modulus of a conversion's ring belongs to its targets. */
+export function runCase(
+  backendRing: (logN: number, moduli: readonly number[]) => RingKernels,
+  stored: StoredCase,
+): number[][][] {
+  const ring = backendRing(stored.logN, stored.moduli);
+  const held: [RingKernels, Limbs][] = [];
+  const all = indices(stored.moduli.length);
+  const place = (limbs: readonly (readonly number[])[], moduli = all): Limbs => {
+    const owner = backendRing(Math.log2(limbs[0].length), stored.moduli);
+    const view = { address: owner.allocate(limbs.length), moduli };
+    limbs.forEach((words, i) => owner.write(view, i, Uint32Array.from(words)));
+    held.push([owner, view]);
+    return view;
+  };
+  const numbers = stored.numbers ?? [];
+  const scalars = Uint32Array.from(numbers);
+  const blank = (moduli = all): Limbs =>
+    place(
+      moduli.map(() => new Array<number>(ring.degree).fill(0)),
+      moduli,
+    );
+  const dst = blank();
+  let results: Limbs[] = [dst];
+  if (stored.kernel === "convert") {
+    const sources = stored.operands[0].length;
+    const to = indices(stored.moduli.length - sources);
+    const from = indices(sources, to.length);
+    results = [blank(to)];
+    ring.convert(results[0], place(stored.operands[0], from), conversionTable(ring, from, to));
+  } else {
+    const x = stored.operands.map((limbs) => place(limbs));
+    const [accumulate, logRun] = numbers;
+    const third = (part: number): Limbs[] => x.slice(2).filter((_, i) => i % 3 === part);
+    switch (stored.kernel) {
+      case "forwardNtt":
+      case "inverseNtt":
+        ring[stored.kernel](x[0]);
+        results = [x[0]];
+        break;
+      case "add":
+      case "subtract":
+      case "multiply":
+        ring[stored.kernel](dst, x[0], x[1]);
+        break;
+      case "negate":
+        ring.negate(dst, x[0]);
+        break;
+      case "multiplyScalar":
+      case "addScalar":
+        ring[stored.kernel](dst, x[0], scalars);
+        break;
+      case "multiplyScalarAdd":
+        ring.multiplyScalarAdd(x[0], x[1], scalars);
+        results = [x[0]];
+        break;
+      case "subtractMultiplyScalar":
+        ring.subtractMultiplyScalar(dst, x[0], x[1], scalars);
+        break;
+      case "multiplySumPair": // operands: both results' old values, then (a, b0, b1) of each term
+        ring.multiplySumPair(x[0], x[1], third(0), third(1), third(2), accumulate === 1, logRun);
+        results = [x[0], x[1]];
+        break;
+      case "multiplySum":
+        ring.multiplySum(x[0], third(0), third(1), accumulate === 1, logRun);
+        results = [x[0]];
+        break;
+      case "expand":
+        ring.expand(dst, x[0], numbers[0]);
+        break;
+      case "automorphism":
+        ring.automorphism(dst, x[0], numbers[0]);
+        break;
+      case "fromInt32":
+        ring.fromInt32(dst, Int32Array.from(numbers));
+        break;
+      case "fromDoubles":
+        ring.fromDoubles(dst, Float64Array.from(numbers));
+        break;
+      default:
+        throw new Error(`unknown kernel ${stored.kernel}`);
+    }
+  }
+  const words = results.map((limbs) => readAll(ring, limbs));
+  for (const [owner, view] of held) owner.release(view.address, view.moduli.length);
+  return words;
+}
