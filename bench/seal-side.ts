@@ -7,6 +7,8 @@ import { createRequire } from "node:module";
 import SEAL from "node-seal";
 import { type Operation, operands, type Side } from "./sides.ts";
 
+// The types of node-seal are those of its ES module, what Node loads is its CommonJS one.
+const load = SEAL as unknown as typeof SEAL.default;
 const { version } = createRequire(import.meta.url)("node-seal/package.json") as { version: string };
 
 /** Bits of the primes, special one last, and of the scale: the usual shapes at each size. */
@@ -17,14 +19,14 @@ const chains: Readonly<Record<number, { readonly bits: readonly number[]; readon
 };
 
 export async function sealSide(logN: number): Promise<Side> {
-  const seal = await SEAL();
+  const seal = await load();
   const chain = chains[logN];
   if (chain === undefined) throw new Error(`no chain for N = 2^${logN}`);
   const degree = 2 ** logN;
   const parameters = seal.EncryptionParameters(seal.SchemeType.ckks);
   parameters.setPolyModulusDegree(degree);
   const primes = seal.CoeffModulus.Create(degree, Int32Array.from(chain.bits));
-  const sizes = Array.from(primes.toArray(), (q) => Math.log2(Number(q)));
+  const sizes = Array.from(primes.toArray() as ArrayLike<unknown>, (q) => Math.log2(Number(q)));
   parameters.setCoeffModulus(primes);
   const context = seal.Context(parameters, true, seal.SecurityLevel.tc128);
   if (!context.parametersSet()) throw new Error(`node-seal refuses its parameters at N = 2^${logN}`);

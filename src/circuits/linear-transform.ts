@@ -2,7 +2,9 @@
  * Matrix times encrypted vector by generalised diagonals, baby-step giant-step, double-hoisted
  * (Halevi–Shoup, eprint 2018/244; Bossuat et al., EUROCRYPT 2021, §5): baby rotations share one
  * ModUp, products are summed over QP, each giant step costs one ModDown and one key switch, and
- * one division by P and the level's primes ends it. Depth 1.
+ * one division by P and the level's primes ends it. Depth 1. Giant steps that are consecutive
+ * multiples are a chain of one rotation (Horner's rule), which needs one key for all of them at the
+ * same number of key switches.
  *
  * out[j] = Σ_k diagonal_k[j] · in[j + k], indices modulo the slot count.
  */
@@ -10,6 +12,7 @@ import { AegisError } from "../base/errors.ts";
 import { powerOfTwo } from "../base/validate.ts";
 import { type Ciphertext, type ComplexVector, type Context, Encoder, type Evaluator, ExtendedCiphertext, type Plaintext } from "../ckks/index.ts";
 import type { Limbs } from "../kernels/backend.ts";
+import { HoistedRotations } from "./hoisted-rotations.ts";
 
 /** A matrix as its non-zero diagonals; each vector's length divides `slots`. */
 export interface DiagonalMatrix {
@@ -26,6 +29,8 @@ export interface BabyGiantSplit {
   readonly babies: readonly number[];
   /** stride·babySteps·giant for every giant step that occurs. */
   readonly giants: readonly number[];
+  /** Whether giant steps are reached by repeated rotations by ±stride·babySteps. */
+  readonly chained: boolean;
 }
 
 /** Relative cost of a giant step (one key switch) to a baby step (one hoisted product). */
@@ -36,34 +41,51 @@ const giantCost = 6;
  * step is charged for its key as well.
  */
 export function splitDiagonals(indices: readonly number[], slots: number, babySteps?: number): BabyGiantSplit {
+  const positive = [...new Set(indices.map((k) => modulo(k, slots)))].sort((a, b) => a - b);
   const centred = [...new Set(indices.map((k) => centre(k, slots)))].sort((a, b) => a - b);
   let stride = slots;
   for (const k of centred) stride = greatestCommonDivisor(stride, Math.abs(k));
+  const candidates = babySteps === undefined ? powersOfTwo(Math.max(1, slots / stride)) : [babySteps];
   let best: BabyGiantSplit | undefined;
   let bestCost = Number.POSITIVE_INFINITY;
-  const candidates = babySteps === undefined ? powersOfTwo(Math.max(1, slots / stride)) : [babySteps];
   for (const steps of candidates) {
-    const babies = new Set<number>();
-    const giants = new Set<number>();
-    for (const k of centred) {
-      const index = k / stride;
-      const giant = Math.floor(index / steps);
-      giants.add(giant * steps * stride);
-      babies.add((index - giant * steps) * stride);
-    }
-    const cost = [...babies].filter((k) => k !== 0).length + giantCost * [...giants].filter((k) => k % slots !== 0).length;
-    if (cost < bestCost) {
-      bestCost = cost;
-      best = { stride, babySteps: steps, babies: [...babies].sort((a, b) => a - b), giants: [...giants].sort((a, b) => a - b) };
+    for (const representatives of [positive, centred]) {
+      const split = splitBy(representatives, stride, steps);
+      const keys = split.chained ? new Set(split.giants.map(Math.sign)).size : split.giants.length;
+      const cost = split.babies.filter((k) => k !== 0).length + giantCost * split.giants.filter((k) => k !== 0).length + keys / 4;
+      if (cost < bestCost) {
+        bestCost = cost;
+        best = split;
+      }
     }
   }
   return best as BabyGiantSplit;
 }
 
+function splitBy(indices: readonly number[], stride: number, babySteps: number): BabyGiantSplit {
+  const width = babySteps * stride;
+  const giants = new Set<number>();
+  const babies = new Set<number>();
+  for (const k of indices) {
+    const giant = Math.floor(k / width) * width;
+    giants.add(giant);
+    babies.add(k - giant);
+  }
+  const chained = [...giants].every((k) => k === 0 || Math.abs(k) === width || giants.has(k - Math.sign(k) * width));
+  return { stride, babySteps, babies: [...babies].sort((a, b) => a - b), giants: [...giants].sort((a, b) => a - b), chained };
+}
+
 /** The rotations that a transform asks keys for. */
 export function transformRotations(split: BabyGiantSplit, slots: number): number[] {
-  const steps = [...split.babies, ...split.giants].map((k) => ((k % slots) + slots) % slots);
+  const width = split.stride * split.babySteps;
+  const giants = split.chained ? split.giants.map((k) => Math.sign(k) * width) : split.giants;
+  const steps = [...split.babies, ...giants].map((k) => modulo(k, slots));
   return [...new Set(steps)].filter((k) => k !== 0);
+}
+
+interface Term {
+  readonly baby: number;
+  readonly plaintext: Plaintext;
 }
 
 /** A matrix encoded for one level: plaintexts over QP, each in the smallest subring it fits. */
@@ -73,7 +95,7 @@ export class LinearTransform implements Disposable {
   /** Scale of the plaintexts. */
   readonly scale: number;
   readonly split: BabyGiantSplit;
-  readonly #terms: ReadonlyMap<number, readonly { baby: number; plaintext: Plaintext }[]>;
+  readonly #rows: ReadonlyMap<number, readonly Term[]>;
 
   /**
    * @param level level of the ciphertexts it will be applied to, at least 1
@@ -86,23 +108,24 @@ export class LinearTransform implements Disposable {
     if (matrix.diagonals.size === 0) throw new AegisError("argument", "linear transform: the matrix has no diagonals");
     this.split = splitDiagonals([...matrix.diagonals.keys()], this.slots, options.babySteps);
     const encoder = new Encoder(context);
-    const merged = mergeDiagonals(matrix);
-    const terms = new Map<number, { baby: number; plaintext: Plaintext }[]>();
+    const rows = new Map<number, Term[]>();
     const width = this.split.babySteps * this.split.stride;
-    for (const [k, vector] of merged) {
+    const centred = (this.split.giants[0] as number) < 0;
+    for (const [index, vector] of mergeDiagonals(matrix)) {
+      const k = centred ? centre(index, this.slots) : index;
       const giant = Math.floor(k / width) * width;
       const values = shortestPeriod(shift(vector, -giant));
       const plaintext = encoder.encode(values, { level, scale: this.scale, use: "product", extended: true });
-      const row = terms.get(giant) ?? [];
+      const row = rows.get(giant) ?? [];
       row.push({ baby: k - giant, plaintext });
-      terms.set(giant, row);
+      rows.set(giant, row);
     }
-    this.#terms = terms;
+    this.#rows = rows;
   }
 
   get bytes(): number {
     let bytes = 0;
-    for (const row of this.#terms.values()) for (const { plaintext } of row) bytes += plaintext.bytes;
+    for (const row of this.#rows.values()) for (const { plaintext } of row) bytes += plaintext.bytes;
     return bytes;
   }
 
@@ -111,30 +134,14 @@ export class LinearTransform implements Disposable {
     if (a.level < this.level) {
       throw new AegisError("level", `linear transform: encoded for level ${this.level}, ciphertext at level ${a.level}`, { operation: "linear transform", level: a.level });
     }
-    const { context } = evaluator;
-    using operand = a.level === this.level ? a.clone() : evaluator.dropLevel(a, this.level);
-    const source = operand.view({ slots: this.slots });
-    const rotated = new Map<number, ExtendedCiphertext>();
-    {
-      using hoisted = evaluator.hoist(source);
-      for (const baby of this.split.babies) rotated.set(baby, evaluator.rotateExtended(hoisted, baby));
-    }
-    const moduli = context.parameters.extendedModuli(this.level);
-    const scale = a.scale * this.scale;
-    const fresh = (): ExtendedCiphertext =>
-      new ExtendedCiphertext([context.ring.zero(moduli, "ntt"), context.ring.zero(moduli, "ntt")], this.level, scale, this.slots);
-    const total = fresh();
-    for (const [giant, row] of this.#terms) {
-      if (giant === 0) {
-        this.#accumulate(context, total, row, rotated);
-        continue;
-      }
-      using partial = fresh();
-      this.#accumulate(context, partial, row, rotated);
-      evaluator.accumulateRotated(total, partial, giant);
-    }
-    for (const ciphertext of rotated.values()) ciphertext[Symbol.dispose]();
-    return total;
+    using rotations = new HoistedRotations(evaluator, a, this.level, this.slots);
+    return this.applyRotations(evaluator, rotations);
+  }
+
+  /** As {@link applyExtended}, on rotations that several transforms of one operand share. */
+  applyRotations(evaluator: Evaluator, rotations: HoistedRotations): ExtendedCiphertext {
+    const scale = rotations.scale * this.scale;
+    return this.split.chained ? this.#sumChained(evaluator, rotations, scale) : this.#sumDirect(evaluator, rotations, scale);
   }
 
   /** matrix · a, rescaled: one level lower, scale a.scale · this.scale / level modulus. */
@@ -143,36 +150,74 @@ export class LinearTransform implements Disposable {
     return evaluator.modDownRescale(product);
   }
 
-  #accumulate(
-    context: Context,
-    into: ExtendedCiphertext,
-    row: readonly { baby: number; plaintext: Plaintext }[],
-    rotated: ReadonlyMap<number, ExtendedCiphertext>,
-  ): void {
+  /** Horner's rule from both ends: row + rotation of what lies further out. */
+  #sumChained(evaluator: Evaluator, rotations: HoistedRotations, scale: number): ExtendedCiphertext {
+    const width = this.split.babySteps * this.split.stride;
+    let total = this.#row(evaluator.context, 0, rotations, scale);
+    for (const sign of [1, -1]) {
+      let giant = sign * Math.max(0, ...this.split.giants.map((k) => sign * k));
+      if (giant === 0) continue;
+      let sum = this.#row(evaluator.context, giant, rotations, scale) as ExtendedCiphertext;
+      for (giant -= sign * width; giant !== 0; giant -= sign * width) {
+        using outer = sum;
+        sum = this.#row(evaluator.context, giant, rotations, scale) as ExtendedCiphertext;
+        evaluator.accumulateRotated(sum, outer, sign * width);
+      }
+      using outer = sum;
+      total ??= this.#zero(evaluator.context, scale);
+      evaluator.accumulateRotated(total, outer, sign * width);
+    }
+    return total as ExtendedCiphertext;
+  }
+
+  #sumDirect(evaluator: Evaluator, rotations: HoistedRotations, scale: number): ExtendedCiphertext {
+    const total = this.#row(evaluator.context, 0, rotations, scale) ?? this.#zero(evaluator.context, scale);
+    for (const giant of this.split.giants) {
+      if (giant === 0) continue;
+      using partial = this.#row(evaluator.context, giant, rotations, scale) as ExtendedCiphertext;
+      evaluator.accumulateRotated(total, partial, giant);
+    }
+    return total;
+  }
+
+  #zero({ ring, parameters }: Context, scale: number): ExtendedCiphertext {
+    const moduli = parameters.extendedModuli(this.level);
+    return new ExtendedCiphertext([ring.zero(moduli, "ntt"), ring.zero(moduli, "ntt")], this.level, scale, this.slots);
+  }
+
+  /** Σ plaintext · baby rotation of one giant step. */
+  #row({ ring, parameters }: Context, giant: number, rotations: HoistedRotations, scale: number): ExtendedCiphertext | undefined {
+    const row = this.#rows.get(giant);
+    if (row === undefined) return undefined;
     const byRun = new Map<number, { a: Limbs[]; b0: Limbs[]; b1: Limbs[] }>();
     for (const { baby, plaintext } of row) {
       const group = byRun.get(plaintext.logRun) ?? { a: [], b0: [], b1: [] };
-      const { parts } = rotated.get(baby) as ExtendedCiphertext;
+      const { parts } = rotations.get(baby);
       group.a.push(plaintext.poly);
       group.b0.push(parts[0]);
       group.b1.push(parts[1]);
       byRun.set(plaintext.logRun, group);
     }
+    const moduli = parameters.extendedModuli(this.level);
+    const parts = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;
+    let accumulate = false;
     for (const [logRun, { a, b0, b1 }] of byRun) {
-      context.ring.kernels.multiplySumPair(into.parts[0], into.parts[1], a, b0, b1, true, logRun);
+      ring.kernels.multiplySumPair(parts[0], parts[1], a, b0, b1, accumulate, logRun);
+      accumulate = true;
     }
+    return new ExtendedCiphertext(parts, this.level, scale, this.slots);
   }
 
   [Symbol.dispose](): void {
-    for (const row of this.#terms.values()) for (const { plaintext } of row) plaintext.dispose();
+    for (const row of this.#rows.values()) for (const { plaintext } of row) plaintext.dispose();
   }
 }
 
-/** Diagonals by centred index, those that are equal modulo the slot count summed. */
+/** Diagonals by index in [0, slots), those that are equal modulo the slot count summed. */
 function mergeDiagonals(matrix: DiagonalMatrix): Map<number, ComplexVector> {
   const merged = new Map<number, ComplexVector>();
   for (const [k, vector] of matrix.diagonals) {
-    const index = centre(k, matrix.slots);
+    const index = modulo(k, matrix.slots);
     const present = merged.get(index);
     merged.set(index, present === undefined ? vector : addVectors(present, vector));
   }
@@ -189,7 +234,7 @@ function addVectors(a: ComplexVector, b: ComplexVector): ComplexVector {
 /** result[j] = vector[j + steps]. */
 function shift(vector: ComplexVector, steps: number): ComplexVector {
   const n = vector.real.length;
-  const offset = ((steps % n) + n) % n;
+  const offset = modulo(steps, n);
   if (offset === 0) return vector;
   const turn = (values: Float64Array): Float64Array => {
     const result = new Float64Array(n);
@@ -213,8 +258,13 @@ export function shortestPeriod(vector: ComplexVector): ComplexVector {
 
 /** The representative of k modulo slots in [−slots/2, slots/2). */
 function centre(k: number, slots: number): number {
-  const reduced = ((k % slots) + slots) % slots;
+  const reduced = modulo(k, slots);
   return reduced >= slots / 2 ? reduced - slots : reduced;
+}
+
+/** The representative of k modulo slots in [0, slots). */
+function modulo(k: number, slots: number): number {
+  return ((k % slots) + slots) % slots;
 }
 
 function greatestCommonDivisor(a: number, b: number): number {

@@ -26,8 +26,7 @@ export class ChebyshevBasis implements Disposable {
     const low = Math.floor(k / 2);
     const evaluator = this.#evaluator;
     // T_(a+b) = 2·T_a·T_b − T_(a−b)
-    using product = evaluator.tensor(this.get(high), this.get(low));
-    evaluator.accumulate(product, product, 1);
+    using product = evaluator.tensor(this.get(high), this.get(low), 2);
     let result: Ciphertext;
     if (high === low) {
       using shifted = evaluator.addConstant(product, -1);

@@ -4,7 +4,7 @@
  * 2n-point NTTs (a vector that repeats with period n costs n, not N/2).
  */
 import { AegisError } from "../base/errors.ts";
-import { powerOfTwo } from "../base/validate.ts";
+import { lengthIs, powerOfTwo } from "../base/validate.ts";
 import type { Poly } from "../ring/poly.ts";
 import type { Ring } from "../ring/ring.ts";
 import { Plaintext } from "./ciphertext.ts";
@@ -54,6 +54,7 @@ export class Encoder {
     const moduli = extended ? parameters.extendedModuli(level) : parameters.moduli(level);
     const length = isComplex(values) ? values.real.length : values.length;
     powerOfTwo("values.length", length, 1, parameters.maximumSlots);
+    if (isComplex(values)) lengthIs("values.imaginary", values.imaginary, length);
     const slots = Math.max(length, 2);
     const subring = ring.subring(Math.log2(2 * slots));
     const poly = subring.poly(moduli, "coefficient");
@@ -118,25 +119,17 @@ export class Encoder {
   }
 
   #coefficients(values: SlotVector, slots: number, scale: number): Float64Array {
-    const real = new Float64Array(slots);
-    const imaginary = new Float64Array(slots);
-    const source = isComplex(values) ? values.real : values;
-    for (let j = 0; j < slots; j++) real[j] = source[j % source.length] as number;
-    if (isComplex(values)) {
-      for (let j = 0; j < slots; j++) imaginary[j] = values.imaginary[j % values.imaginary.length] as number;
-    }
-    SpecialFft.for(slots).inverse(real, imaginary);
     const coefficients = new Float64Array(2 * slots);
-    let largest = 0;
-    for (let j = 0; j < slots; j++) {
-      const low = Math.round((real[j] as number) * scale);
-      const high = Math.round((imaginary[j] as number) * scale);
-      coefficients[j] = low;
-      coefficients[j + slots] = high;
-      largest = Math.max(largest, Math.abs(low), Math.abs(high));
-    }
+    const real = coefficients.subarray(0, slots);
+    const imaginary = coefficients.subarray(slots);
+    fillPeriodic(real, isComplex(values) ? values.real : values);
+    if (isComplex(values)) fillPeriodic(imaginary, values.imaginary);
+    SpecialFft.for(slots).inverse(real, imaginary);
+    const largest = scaleAndRound(coefficients, scale);
     if (!(largest < maximumCoefficient)) {
-      const what = Number.isNaN(largest) ? "a value that is not a number" : `coefficients of 2^${Math.log2(largest).toFixed(1)}`;
+      const what = Number.isNaN(largest)
+        ? "a value that is not a number"
+        : `coefficients of 2^${Math.log2(largest).toFixed(1)}`;
       throw new AegisError("scale", `encode: ${what} at scale 2^${Math.log2(scale).toFixed(1)}; at most 2^62 fit`, {
         operation: "encode",
         logScale: Math.log2(scale),
@@ -145,6 +138,27 @@ export class Encoder {
     }
     return coefficients;
   }
+}
+
+/** Fills an array with repetitions of a shorter vector; its length is a multiple of the vector's. */
+function fillPeriodic(into: Float64Array, values: ArrayLike<number>): void {
+  into.set(values);
+  for (let filled = values.length; filled < into.length; filled *= 2) into.copyWithin(filled, 0, filled);
+}
+
+/** Multiplies by `scale`, rounds to integers; the largest magnitude, NaN when there is a NaN. */
+function scaleAndRound(values: Float64Array, scale: number): number {
+  let least = 0;
+  let largest = 0;
+  let sum = 0;
+  for (let j = 0; j < values.length; j++) {
+    const rounded = Math.floor((values[j] as number) * scale + 0.5);
+    values[j] = rounded;
+    sum += rounded;
+    if (rounded > largest) largest = rounded;
+    if (rounded < least) least = rounded;
+  }
+  return Number.isNaN(sum) ? sum : Math.max(largest, -least);
 }
 
 export function isComplex(values: SlotVector): values is ComplexVector {

@@ -39,7 +39,7 @@ export class Encryptor implements Disposable {
   #secret(key: SecretKey, plaintext: Plaintext, seed: Uint8Array): [Poly, Poly] {
     const { ring, parameters } = this.#context;
     const moduli = parameters.moduli(plaintext.level);
-    const c1 = uniformPoly(this.#context, seed, moduli);
+    const c1 = expandUniform(this.#context, seed, seedDomains.ciphertext, 0, moduli);
     const c0 = this.#error(moduli);
     using product = ring.poly(moduli, "ntt");
     ring.kernels.multiply(product, c1, key.poly.limbs(parameters.specialCount, parameters.specialCount + moduli.length));
@@ -147,20 +147,10 @@ export class Decryptor {
   }
 }
 
-function uniformPoly(context: Context, seed: Uint8Array, moduli: readonly number[]): Poly {
-  const poly = context.ring.poly(moduli, "ntt");
-  const words = new Uint32Array(context.ring.degree);
-  for (const [limb, modulus] of moduli.entries()) {
-    expandUniform(context, seed, seedDomains.ciphertext, 0, modulus, words);
-    context.ring.kernels.write(poly, limb, words);
-  }
-  return poly;
-}
-
 function loadPublicKey(context: Context, key: PublicKey): { a: Poly; b: Poly } {
   const { ring, parameters } = context;
   const moduli = parameters.moduli(parameters.maximumLevel);
   const b = ring.poly(moduli, "ntt");
   for (let i = 0; i < moduli.length; i++) ring.kernels.write(b, i, key.b.subarray(i * ring.degree, (i + 1) * ring.degree));
-  return { a: uniformPoly(context, key.seed, moduli), b };
+  return { a: expandUniform(context, key.seed, seedDomains.ciphertext, 0, moduli), b };
 }

@@ -155,22 +155,30 @@ export class Evaluator {
     );
   }
 
-  /** Tensor product without relinearisation: a degree-2 ciphertext at the lower level. */
-  tensor(a: Ciphertext, b: Ciphertext): Ciphertext {
-    return this.tensorSum([[a, b]]);
+  /**
+   * Tensor product without relinearisation: a degree-2 ciphertext at the lower level, times a
+   * small integer factor at no cost.
+   */
+  tensor(a: Ciphertext, b: Ciphertext, factor = 1): Ciphertext {
+    return this.tensorSum([[a, b]], factor);
   }
 
   /**
    * Σ a[t]·b[t] as one degree-2 ciphertext: sums before relinearisation cost one key switch in
    * all. All products must have the same scale.
    */
-  tensorSum(pairs: readonly (readonly [Ciphertext, Ciphertext])[]): Ciphertext {
+  tensorSum(pairs: readonly (readonly [Ciphertext, Ciphertext])[], factor = 1): Ciphertext {
     const { ring, parameters } = this.context;
     const level = Math.min(...pairs.flatMap(([a, b]) => [a.level, b.level]));
     const limbs = parameters.limbs(level);
     const moduli = parameters.moduli(level);
     const scale = (pairs[0] as readonly [Ciphertext, Ciphertext])[0].scale * (pairs[0] as readonly [Ciphertext, Ciphertext])[1].scale;
-    const scalars = ring.montgomery(moduli);
+    for (const [a, b] of pairs) {
+      requireDegree("multiply", a);
+      requireDegree("multiply", b);
+      requireScaleRatio("multiply", (a.scale * b.scale) / scale, level);
+    }
+    const scalars = ring.scalars(`R·${factor}`, moduli, (q) => ((2 ** 32 % q) * factor) % q);
     const first: Limbs[] = [];
     const second: Limbs[] = [];
     const lifted: Poly[] = [];
@@ -178,9 +186,6 @@ export class Evaluator {
     const lift1: Limbs[] = [];
     let slots = 0;
     for (const [a, b] of pairs) {
-      requireDegree("multiply", a);
-      requireDegree("multiply", b);
-      requireScaleRatio("multiply", (a.scale * b.scale) / scale, level);
       first.push((a.parts[0] as Poly).limbs(0, limbs));
       second.push((a.parts[1] as Poly).limbs(0, limbs));
       for (const [part, into] of [[b.parts[0], lift0], [b.parts[1], lift1]] as const) {
@@ -321,13 +326,29 @@ export class Evaluator {
       return;
     }
     const element = rotationElement(reduced, parameters.degree);
+    const key = this.#key(`galois-${element}`, a.level);
     using down = modDown(this.context, a.parts[1], a.level, parameters.specialCount);
     const digits = decompose(this.context, down, a.level, parameters.specialCount);
-    const [part0, part1] = keyProduct(this.context, digits, this.#key(`galois-${element}`, a.level));
+    const [part0, part1] = keyProduct(this.context, digits, key);
     for (const digit of digits) digit.dispose();
     this.#kernels.add(part0, part0, a.parts[0]);
     using rotated = this.#permuteExtended([part0, part1], element, a.level, a.scale, a.slots);
     for (const k of [0, 1] as const) ring.kernels.add(into.parts[k], into.parts[k], rotated.parts[k]);
+  }
+
+  /**
+   * Switches a ciphertext to another secret whose second part has coefficients far below P, such
+   * as one that was raised from a small modulus: every gadget digit of it is that polynomial itself,
+   * so there is no ModUp.
+   * @param extended the second part over QP
+   */
+  switchSmall(a: Ciphertext, extended: Poly, name: KeyName): Ciphertext {
+    const key = this.#key(name, a.level);
+    const digits = this.context.parameters.digitsAt(a.level).map(() => extended);
+    const [part0, part1] = keyProduct(this.context, digits, key);
+    addLifted(this.context, part0, a.parts[0] as Poly, key.specialCount);
+    using product = new ExtendedCiphertext([part0, part1], a.level, a.scale, a.slots);
+    return this.modDown(product);
   }
 
   /** Switches to another secret with a named key, at the key's own special primes. */

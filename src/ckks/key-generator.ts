@@ -65,7 +65,7 @@ export class KeyGenerator {
     const { parameters } = this.#context;
     const moduli = parameters.moduli(parameters.maximumLevel);
     const seed = this.#randomness.seed();
-    using a = this.#uniform(seed, seedDomains.ciphertext, 0, moduli);
+    using a = expandUniform(this.#context, seed, seedDomains.ciphertext, 0, moduli);
     using b = this.#encryptZero(a, secret.poly, moduli);
     return { b: readAll(b), seed };
   }
@@ -123,7 +123,7 @@ export class KeyGenerator {
     const seed = this.#randomness.seed();
     const halves: Uint32Array[] = [];
     for (const [digit, [first, last]] of keyDigits(this.#context, level).entries()) {
-      using a = this.#uniform(seed, seedDomains.evaluationKey, digit, moduli);
+      using a = expandUniform(this.#context, seed, seedDomains.evaluationKey, digit, moduli);
       using b = this.#encryptZero(a, toPoly, moduli);
       // b += P·s_from on the digit's own limbs; s_from is in Montgomery form, as is b.
       const own = b.limbs(specialCount + first, specialCount + last);
@@ -150,17 +150,6 @@ export class KeyGenerator {
     kernels.multiply(product.limbs(specials), a.limbs(specials), secret.limbs(first, first + moduli.length - specials));
     kernels.subtract(b, b, product);
     return b;
-  }
-
-  #uniform(seed: Uint8Array, domain: number, digit: number, moduli: readonly number[]): Poly {
-    const { ring } = this.#context;
-    const poly = ring.poly(moduli, "ntt");
-    const words = new Uint32Array(ring.degree);
-    for (const [limb, modulus] of moduli.entries()) {
-      expandUniform(this.#context, seed, domain, digit, modulus, words);
-      ring.kernels.write(poly, limb, words);
-    }
-    return poly;
   }
 }
 

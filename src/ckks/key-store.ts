@@ -22,60 +22,47 @@ export interface KeySource {
   key(name: KeyName, level: number): LoadedKey;
 }
 
-interface Entry {
-  readonly key: EvaluationKey;
-  /** Expanded uniform halves, kept so that paging in is a copy. */
-  a?: Uint32Array[];
-}
-
 export interface KeyStoreOptions {
   /** Backend memory that loaded keys may take, in bytes. Default 2 GiB. */
   readonly residentBytes?: number;
-  /** Keep uniform halves expanded outside backend memory: twice the bytes, faster paging. Default true. */
-  readonly keepExpanded?: boolean;
 }
 
 export class KeyStore implements KeySource, Disposable {
   readonly #context: Context;
-  readonly #entries = new Map<KeyName, Entry>();
+  readonly #entries = new Map<KeyName, EvaluationKey>();
   readonly #loaded = new Map<KeyName, LoadedKey>(); // in order of use, oldest first
   readonly #budget: number;
-  readonly #keepExpanded: boolean;
   #residentBytes = 0;
 
   constructor(context: Context, options: KeyStoreOptions = {}) {
     this.#context = context;
     this.#budget = options.residentBytes ?? 2 * 2 ** 30;
-    this.#keepExpanded = options.keepExpanded ?? true;
   }
 
   /** Adds a key; one of the same name with a lower level is replaced. */
   add(key: EvaluationKey): void {
     const present = this.#entries.get(key.name);
-    if (present !== undefined && present.key.level >= key.level) return;
+    if (present !== undefined && present.level >= key.level) return;
     this.#evict(key.name);
-    this.#entries.set(key.name, { key });
+    this.#entries.set(key.name, key);
   }
 
   /** Names and levels of the keys held. */
   list(): { name: KeyName; level: number }[] {
-    return [...this.#entries.values()].map(({ key }) => ({ name: key.name, level: key.level }));
+    return [...this.#entries.values()].map((key) => ({ name: key.name, level: key.level }));
   }
 
   /** Bytes of keys outside backend memory and inside. */
   memory(): { stored: number; resident: number } {
     let stored = 0;
-    for (const { key, a } of this.#entries.values()) {
-      for (const half of key.b) stored += half.byteLength;
-      for (const half of a ?? []) stored += half.byteLength;
-    }
+    for (const key of this.#entries.values()) for (const half of key.b) stored += half.byteLength;
     return { stored, resident: this.#residentBytes };
   }
 
   key(name: KeyName, level: number): LoadedKey {
-    const entry = this.#entries.get(name);
-    if (entry === undefined || entry.key.level < level) {
-      const got = entry === undefined ? "there is none" : `the one held serves levels up to ${entry.key.level}`;
+    const key = this.#entries.get(name);
+    if (key === undefined || key.level < level) {
+      const got = key === undefined ? "there is none" : `the one held serves levels up to ${key.level}`;
       throw new AegisError("key", `key ${name} at level ${level} is needed, but ${got}`, {
         level,
         hint: "generate the keys that the program lists and add them to the key store",
@@ -87,7 +74,7 @@ export class KeyStore implements KeySource, Disposable {
       this.#loaded.set(name, present);
       return present;
     }
-    return this.#load(name, entry);
+    return this.#load(key);
   }
 
   /** Frees all loaded keys and forgets the rest. */
@@ -100,23 +87,20 @@ export class KeyStore implements KeySource, Disposable {
     this.dispose();
   }
 
-  #load(name: KeyName, entry: Entry): LoadedKey {
-    const { key } = entry;
+  #load(key: EvaluationKey): LoadedKey {
     const { ring } = this.#context;
     const moduli = keyModuli(this.#context, key.level, key.specialCount);
     const bytes = 2 * key.b.length * moduli.length * ring.kernels.limbStride;
     while (this.#residentBytes + bytes > this.#budget && this.#loaded.size > 0) {
       this.#evict(this.#loaded.keys().next().value as KeyName);
     }
-    const expanded = entry.a ?? expandAll(this.#context, key, moduli);
-    if (this.#keepExpanded) entry.a = expanded;
     const loaded: LoadedKey = {
       level: key.level,
       specialCount: key.specialCount,
-      a: expanded.map((words) => this.#upload(words, moduli)),
+      a: key.b.map((_, digit) => expandUniform(this.#context, key.seed, seedDomains.evaluationKey, digit, moduli)),
       b: key.b.map((words) => this.#upload(words, moduli)),
     };
-    this.#loaded.set(name, loaded);
+    this.#loaded.set(key.name, loaded);
     this.#residentBytes += bytes;
     return loaded;
   }
@@ -139,15 +123,4 @@ export class KeyStore implements KeySource, Disposable {
     }
     this.#loaded.delete(name);
   }
-}
-
-function expandAll(context: Context, key: EvaluationKey, moduli: readonly number[]): Uint32Array[] {
-  const { degree } = context.ring;
-  return key.b.map((_, digit) => {
-    const words = new Uint32Array(degree * moduli.length);
-    for (const [limb, modulus] of moduli.entries()) {
-      expandUniform(context, key.seed, seedDomains.evaluationKey, digit, modulus, words.subarray(limb * degree, (limb + 1) * degree));
-    }
-    return words;
-  });
 }

@@ -9,7 +9,7 @@
  * Montgomery form, limbs without padding.
  */
 import type { Poly } from "../ring/poly.ts";
-import { SeededWords } from "../ring/random.ts";
+import { expansionState } from "../ring/random.ts";
 import type { Context } from "./context.ts";
 import type { SecretDistribution } from "./security.ts";
 
@@ -77,17 +77,20 @@ export function keyDigits(context: Context, level: number): (readonly [number, n
   return context.parameters.digitsAt(level);
 }
 
-/** Fills `into` with limb `limb` of the uniform half of digit `digit`. */
+/** The uniform polynomial that a public seed stands for, NTT domain; limbs depend on nothing but their prime. */
 export function expandUniform(
   context: Context,
   seed: Uint8Array,
   domain: number,
   digit: number,
-  modulus: number,
-  into: Uint32Array,
-): void {
-  const words = new SeededWords(seed, domain, [modulus, digit], Math.min(16384, 2 * context.ring.degree));
-  words.uniform(into, context.ring.primes[modulus] as number);
+  moduli: readonly number[],
+): Poly {
+  const { ring } = context;
+  const poly = ring.poly(moduli, "ntt");
+  for (const [limb, modulus] of moduli.entries()) {
+    ring.kernels.uniform(poly, limb, expansionState(seed, domain, [modulus, digit]));
+  }
+  return poly;
 }
 
 /** Small signed coefficients as an NTT polynomial. */

@@ -12,11 +12,17 @@ import { integerIn } from "../base/validate.ts";
 import { PrimeSupply } from "../ring/primes.ts";
 import { maximumLogQP, requireSecure, type SecretDistribution } from "./security.ts";
 
-/** What a bootstrapping circuit needs to know; see circuits/bootstrapping. */
+/**
+ * What a bootstrapping circuit needs to know; see circuits/bootstrapping. Levels from below: the
+ * slots-to-coefficients transform, those a program uses, one that unpacks, EvalMod, the
+ * coefficients-to-slots transform.
+ */
 export interface BootstrappingSpec {
   /** Levels of the slots-to-coefficients and coefficients-to-slots transforms. */
   readonly slotsToCoefficients: number;
   readonly coefficientsToSlots: number;
+  /** log2 of the base modulus over the scale of the message that the sine reduces. */
+  readonly logMessageRatio: number;
   /** Bound on the multiples of q0 after ModRaise. */
   readonly range: number;
   /** Degree of the cosine approximation and number of double-angle steps after it. */
@@ -51,6 +57,10 @@ export interface ParametersSpec {
 
 /** Most special primes: base conversion takes 24 source limbs, up to four of them a level's. */
 const maximumSpecial = 20;
+
+/** Bounds of a gadget digit in bits: one prime, and what 24 limbs of 24 bits hold. */
+const minimumDigitBits = 29.6;
+const maximumDigitBits = 576;
 
 /** Largest modulus of one level, in bits. */
 const maximumSetBits = 118;
@@ -117,7 +127,7 @@ export class Parameters {
     this.logP = sumLog2(special);
     this.logQP = this.logQ + this.logP;
     this.digits = special.length === 0 ? [] : Object.freeze(gadgetDigits(limbs, spec.logDigit ?? this.logP + 0.5));
-    this.digest = digestOf(spec, this.primes, limbsAtLevel);
+    this.digest = digestOf(spec, this.primes, limbsAtLevel, this.digits);
     if (spec.insecure !== true) requireSecure(`parameters ${spec.name}`, spec.logN, this.logQP, spec.secret);
     Object.freeze(this);
   }
@@ -249,6 +259,10 @@ function checkShape(spec: ParametersSpec): void {
   for (const bits of spec.logSpecial) {
     if (!(bits > 24 && bits <= 29.5)) throw new AegisError("parameters", `special primes have 24 to 29.5 bits, got ${bits}`);
   }
+  const { logDigit = minimumDigitBits } = spec;
+  if (!(logDigit >= minimumDigitBits && logDigit <= maximumDigitBits)) {
+    throw new AegisError("parameters", `logDigit: expected ${minimumDigitBits} to ${maximumDigitBits}, got ${logDigit}`);
+  }
   if (!(spec.logScale >= 10 && spec.logScale <= 60)) {
     throw new AegisError("parameters", `logScale: expected 10 to 60, got ${spec.logScale}`);
   }
@@ -259,8 +273,14 @@ function checkShape(spec: ParametersSpec): void {
   }
 }
 
-function digestOf(spec: ParametersSpec, primes: readonly number[], limbsAtLevel: readonly number[]): Uint8Array {
+function digestOf(
+  spec: ParametersSpec,
+  primes: readonly number[],
+  limbsAtLevel: readonly number[],
+  digits: readonly (readonly [number, number])[],
+): Uint8Array {
   const secret = spec.secret.kind === "ternary" ? "ternary" : `sparse${spec.secret.weight}`;
-  const text = `aegis-parameters-1|${spec.logN}|${secret}|${spec.logSpecial.length}|${primes.join()}|${limbsAtLevel.join()}`;
+  const shape = `${spec.logSpecial.length}|${limbsAtLevel.join()}|${digits.map(([from]) => from).join()}`;
+  const text = `aegis-parameters-1|${spec.logN}|${secret}|${primes.join()}|${shape}`;
   return sha256(new TextEncoder().encode(text)).slice(0, 16);
 }

@@ -18,13 +18,14 @@ export interface Preset {
 const repeat = (bits: number, count: number): number[] => new Array<number>(count).fill(bits);
 
 /** Sizes shared by all presets with bootstrapping, from level 1 upwards. */
-function bootstrappingLevels(usable: number, coefficientsToSlots: number): number[] {
-  return [...repeat(50, usable), ...repeat(50, 3), ...repeat(58, 8), ...repeat(56, coefficientsToSlots)];
+function bootstrappingLevels(usable: number): number[] {
+  return [50, 29, 29, ...repeat(50, usable), 29, ...repeat(56, 8), ...repeat(53, 3)];
 }
 
 const bootstrapping = {
   slotsToCoefficients: 3,
   coefficientsToSlots: 3,
+  logMessageRatio: 13,
   range: 16,
   cosineDegree: 58,
   doubleAngles: 2,
@@ -33,15 +34,15 @@ const bootstrapping = {
 
 export const presets = {
   "bootstrap-16": {
-    summary: "Encrypted Transformers: bootstrapping with 11 levels of 50 bits left",
+    summary: "Encrypted Transformers: bootstrapping with 10 levels of 50 bits left",
     bootstrappingBits: 20,
     logFailure: -138.7,
     spec: {
       name: "bootstrap-16",
       logN: 16,
       logBase: 58,
-      logLevels: bootstrappingLevels(11, 3),
-      logSpecial: repeat(29, 12),
+      logLevels: bootstrappingLevels(10),
+      logSpecial: repeat(29.4, 15),
       logScale: 50,
       secret: { kind: "ternary" },
       bootstrapping,
@@ -54,8 +55,8 @@ export const presets = {
       name: "insecure-test",
       logN: 11,
       logBase: 58,
-      logLevels: bootstrappingLevels(11, 3),
-      logSpecial: repeat(29, 12),
+      logLevels: bootstrappingLevels(10),
+      logSpecial: repeat(29.4, 15),
       logScale: 50,
       secret: { kind: "ternary" },
       bootstrapping,

@@ -155,6 +155,14 @@ export interface RingKernels {
    */
   convert(dst: Limbs, src: Limbs, table: ConversionTable): void;
 
+  /**
+   * Fills limb `index` of a view with residues uniform in [0, q), from the ChaCha20 key stream
+   * (RFC 8439) of `state`: eight key words and three nonce words, blocks counted from 0. The words
+   * of the stream are taken in order; those below the largest multiple of q up to 2^32 are kept
+   * and reduced modulo q. For public randomness: the same bytes everywhere.
+   */
+  uniform(dst: Limbs, index: number, state: Uint32Array): void;
+
   /** Residues of N signed 32-bit integers, coefficient domain. */
   fromInt32(dst: Limbs, values: Int32Array): void;
   /** Residues of N doubles that hold integers with |x| < 2^62, coefficient domain. */

@@ -19,8 +19,18 @@ import {
   runCase,
   type StoredCase,
   seed,
+  syntheticTable,
+  throughInverses,
 } from "../../test/kernels/support.ts";
-import { type Backend, backendNames, createBackend, createWasmBackend, type Limbs, type RingKernels } from "./index.ts";
+import {
+  type Backend,
+  backendNames,
+  type ConversionTable,
+  createBackend,
+  createWasmBackend,
+  type Limbs,
+  type RingKernels,
+} from "./index.ts";
 
 const backends = new Map<string, Backend>();
 beforeAll(async () => {
@@ -423,27 +433,39 @@ test("sums of no products, and of more than the list of addresses holds", () => 
 
 describe.each(bitSizes)("base conversion from %i bits", (bits) => {
   test.each(indices(24, 1))("%i sources", (sources) => {
-    for (const logN of [2, 5]) {
-      const to = [25, 28, 29, 30].flatMap((size) => primes(logN, size, 1));
+    for (const [logN, targetSizes] of [
+      [5, [25, 28, 29, 30]],
+      [2, [25, 26, 27, 28, 29, 29, 29, 29, 29, 29, 29, 29, 29, 30]],
+    ] as const) {
+      const to: number[] = [];
+      for (const size of targetSizes) to.push(...primes(logN, size, 1, to));
       const moduli = [...to, ...primes(logN, bits, sources, to)];
-      const table = conversionTable({ moduli }, indices(sources, 4), indices(4));
-      for (const name of fillingNames) {
+      const [from, targets] = [indices(sources, to.length), indices(to.length)];
+      const converted = (table: ConversionTable, filling: Filling): void =>
         agree(logN, moduli, (ring, make) => {
-          const src = make(ring, table.from, fillings[name]);
-          const dst = make(ring, table.to, zero);
+          const src = make(ring, from, filling);
+          const dst = make(ring, targets, zero);
           ring.convert(dst, src, table);
           return [dst, src];
         });
+      const table = conversionTable({ moduli }, from, targets);
+      for (const name of fillingNames) {
+        converted(table, fillings[name]);
+        converted(table, throughInverses(table, fillings[name]));
+        if (bits < 30) continue;
+        const synthetic = syntheticTable({ moduli }, from, targets, fillings[name]);
+        converted(synthetic, throughInverses(synthetic, fillings.largest));
+        converted(synthetic, throughInverses(synthetic, fillings.mixed));
       }
     }
   });
 
   test("mixed sizes, and blocks that are not full", () => {
     for (const logN of [7, 9, 10]) {
-      const to = [25, 30].flatMap((size) => primes(logN, size, 1));
-      const from = [25, 26, 27, 28, 29, 30].flatMap((size) => primes(logN, size, 2, to)).slice(0, 11);
-      const moduli = [...to, ...from];
-      const table = conversionTable({ moduli }, indices(11, 2), [0, 1]);
+      const to = [25, 30].flatMap((size) => primes(logN, size, 1)).concat(primes(logN, 29, 12));
+      const from = [25, 26, 27, 28, 29, bits].flatMap((size) => primes(logN, size, 14, to).slice(-2)).slice(0, 11);
+      const moduli = [...to, ...new Set(from)];
+      const table = conversionTable({ moduli }, indices(moduli.length - 14, 14), indices(14));
       agree(logN, moduli, (ring, make) => {
         const dst = make(ring, table.to, zero);
         ring.convert(dst, make(ring, table.from, fillings.uniform), table);

@@ -9,6 +9,8 @@ export interface Capabilities {
   readonly maximumLevel: number;
   /** Level after bootstrapping; undefined where there is none. */
   readonly bootstrapLevel?: number;
+  /** Lowest level that bootstrapping takes. */
+  readonly bootstrapInput?: number;
 }
 
 /** Largest stored magnitude that may be bootstrapped. */
@@ -66,6 +68,9 @@ function checkLevels(
     const top = capabilities.bootstrapLevel ?? fail("the parameters cannot bootstrap");
     if (operation.target > top) fail(`asks for level ${operation.target}, bootstrapping gives ${top}`);
     for (const name of operation.inputs) {
+      const have = tensor(name).level ?? -1;
+      const floor = capabilities.bootstrapInput ?? 0;
+      if (have < floor) fail(`${name} is at level ${have}, bootstrapping takes ${floor} or higher`);
       if (tensor(name).magnitude > bootstrapBound) fail(`${name} may reach ${tensor(name).magnitude.toFixed(1)}, at most ${bootstrapBound} can be bootstrapped`);
     }
     return;

@@ -76,13 +76,6 @@ export class PrimeSupply {
       hint: "use fewer primes, other prime sizes or a smaller ring",
     });
   }
-
-  /** Takes two free primes whose product is as near as possible to `target`. */
-  takePair(target: number, ceiling = maximumPrime): [number, number] {
-    const first = this.takeNearest(Math.sqrt(target), ceiling);
-    const second = this.takeNearest(target / first, ceiling);
-    return [first, second];
-  }
 }
 
 function distance(a: number, b: number): number {

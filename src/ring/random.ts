@@ -11,6 +11,7 @@ export const expansionVersion = 1;
 export const seedBytes = 32;
 
 const poolWords = 16384; // getRandomValues gives at most 65536 bytes a call
+const seededPoolWords = 1024;
 
 /** Fills `words` from the platform CSPRNG. */
 export function fillRandom(words: Uint32Array<ArrayBuffer>): void {
@@ -46,62 +47,50 @@ export class SecureWords implements WordSource {
 }
 
 /**
- * Words of a ChaCha20 key stream: deterministic, for public randomness and, under names that say
- * `insecure`, for reproducible tests.
+ * State of the expansion of a public seed, as {@link RingKernels.uniform} takes it: eight key
+ * words and three nonce words.
+ *
+ * @param seed 32 bytes
+ * @param domain what the stream is for, 0 to 255
+ * @param stream two indices that separate streams of one domain, each below 2^32
+ */
+export function expansionState(seed: Uint8Array, domain: number, stream: readonly [number, number]): Uint32Array {
+  const bytes = new Uint8Array(4 * 11);
+  bytes.set(seed.subarray(0, seedBytes));
+  const view = new DataView(bytes.buffer);
+  view.setUint8(seedBytes, expansionVersion);
+  view.setUint8(seedBytes + 1, domain);
+  view.setUint32(seedBytes + 2, stream[0], true);
+  view.setUint32(seedBytes + 6, stream[1], true);
+  return new Uint32Array(bytes.buffer);
+}
+
+/**
+ * Words of a ChaCha20 key stream: deterministic, under names that say `insecure`, for
+ * reproducible tests.
  */
 export class SeededWords implements WordSource {
-  readonly #seed: Uint8Array;
+  readonly #key: Uint8Array;
   readonly #nonce: Uint8Array;
-  readonly #zeros: Uint8Array;
-  readonly #bytes: Uint8Array;
-  readonly #words: Uint32Array;
+  readonly #zeros = new Uint8Array(4 * seededPoolWords);
+  readonly #bytes = new Uint8Array(4 * seededPoolWords);
+  readonly #words = new Uint32Array(this.#bytes.buffer);
   #counter = 0;
-  #used: number;
+  #used = seededPoolWords;
 
-  /**
-   * @param seed 32 bytes
-   * @param domain what the stream is for, 0 to 255
-   * @param stream two indices that separate streams of one domain, each below 2^32 and 2^24
-   */
-  constructor(seed: Uint8Array, domain: number, stream: readonly [number, number], chunkWords = poolWords) {
-    this.#seed = seed;
-    this.#nonce = new Uint8Array(12);
-    const view = new DataView(this.#nonce.buffer);
-    view.setUint8(0, expansionVersion);
-    view.setUint8(1, domain);
-    view.setUint32(2, stream[0], true);
-    view.setUint32(6, stream[1], true);
-    this.#zeros = new Uint8Array(4 * chunkWords);
-    this.#bytes = new Uint8Array(4 * chunkWords);
-    this.#words = new Uint32Array(this.#bytes.buffer);
-    this.#used = chunkWords;
+  /** Parameters: see {@link expansionState}. */
+  constructor(seed: Uint8Array, domain: number, stream: readonly [number, number]) {
+    const state = new Uint8Array(expansionState(seed, domain, stream).buffer);
+    this.#key = state.slice(0, seedBytes);
+    this.#nonce = state.slice(seedBytes);
   }
 
   next(): number {
-    if (this.#used === this.#words.length) this.#refill();
-    return this.#words[this.#used++] as number;
-  }
-
-  /** Fills `into` with residues uniform in [0, q) by rejection from words of ⌈log2 q⌉ bits. */
-  uniform(into: Uint32Array, q: number): void {
-    const mask = 2 ** Math.ceil(Math.log2(q)) - 1;
-    const words = this.#words;
-    let filled = 0;
-    while (filled < into.length) {
-      if (this.#used === words.length) this.#refill();
-      let used = this.#used;
-      while (used < words.length && filled < into.length) {
-        const candidate = (words[used++] as number) & mask;
-        into[filled] = candidate;
-        filled += candidate < q ? 1 : 0;
-      }
-      this.#used = used;
+    if (this.#used === seededPoolWords) {
+      chacha20(this.#key, this.#nonce, this.#zeros, this.#bytes, this.#counter);
+      this.#counter += this.#bytes.length / 64;
+      this.#used = 0;
     }
-  }
-
-  #refill(): void {
-    chacha20(this.#seed, this.#nonce, this.#zeros, this.#bytes, this.#counter);
-    this.#counter += this.#bytes.length / 64;
-    this.#used = 0;
+    return this.#words[this.#used++] as number;
   }
 }

@@ -46,7 +46,10 @@ export function sampleGaussian(words: WordSource, into: Int32Array): void {
     const word = words.next();
     let magnitude = 0;
     while (word > (high[magnitude] as number)) magnitude++;
-    if (word === high[magnitude] && words.next() > (low[magnitude] as number)) magnitude++;
+    if (word === high[magnitude]) {
+      const second = words.next();
+      while (word === high[magnitude] && second > (low[magnitude] as number)) magnitude++;
+    }
     // The sign of 0 does not matter: both signs give 0.
     into[i] = magnitude === 0 ? 0 : (words.next() & 1) === 0 ? magnitude : -magnitude;
   }

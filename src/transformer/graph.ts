@@ -10,7 +10,7 @@
 import { polynomialDepth } from "../circuits/index.ts";
 import type { ModelConfig } from "../model/index.ts";
 import type { Axis, Content, Geometry, Mask, Operation, Program, Tensor, WeightExpression } from "../program/index.ts";
-import { expandedCount, groupsOf, scoreCount } from "../program/index.ts";
+import { expandedCount, scoreCount } from "../program/index.ts";
 import type { Calibration, FittedFunction, LayerCalibration } from "./calibration.ts";
 
 /** Norm of layer norms' results: their magnitude is at most √hidden, in practice about 6. */
@@ -135,7 +135,7 @@ class GraphBuilder {
       function: "exp",
       inputs: [scores.name],
       outputs: [exponentials.name],
-      depth: polynomialDepth(calibration.exp.coefficients.length - 1),
+      depth: polynomialDepth(calibration.exp.coefficients.length - 1) + 1,
       coefficients: calibration.exp.coefficients.map((c) => c / largest),
       headFactors: calibration.headShifts.map((shift) => Math.exp(-shift)),
       mask: "keys",
@@ -174,7 +174,14 @@ class GraphBuilder {
     this.#push(path, { kind: "add", inputs: [a.name, b.name], outputs: [centred.name], depth: 0 });
     const { half, middle } = halfWidth(fitted);
     const variance = this.#tensor(`${name}.variance`, "partial", 1, half, { offset: middle });
-    this.#push(path, { kind: "square-sum", inputs: [centred.name], outputs: [variance.name], depth: 1, constant: -middle / half });
+    const spareLanes = this.#geometry.lanes > this.#geometry.width;
+    this.#push(path, {
+      kind: "square-sum",
+      inputs: [centred.name],
+      outputs: [variance.name],
+      depth: spareLanes ? 1 : 2,
+      constant: -middle / half,
+    });
     const norm = normalisedNorm / a.norm;
     const inverse = this.#polynomial(path, variance, `${name}.inverse`, "1/√x", fitted, norm, mask, 1 / (Math.sqrt(fitted.interval[0]) * norm));
     return this.#multiply(path, centred, inverse, `${name}.normalised`, normalisedNorm, 1.5);
@@ -237,7 +244,7 @@ class GraphBuilder {
       );
     }
     // Partial sums over groups of lanes need a mask: one level more.
-    const depth = input.content === "wide" && groupsOf(this.#geometry) > 1 ? 2 : 1;
+    const depth = input.content === "wide" && this.#geometry.lanes > this.#geometry.width ? 2 : 1;
     this.#push(path, { kind: "linear", inputs: [input.name], outputs: outputs.map((tensor) => tensor.name), depth, weights });
     return outputs;
   }
@@ -259,7 +266,7 @@ class GraphBuilder {
       function: label,
       inputs: [input.name],
       outputs: [result.name],
-      depth: polynomialDepth(fitted.coefficients.length - 1),
+      depth: polynomialDepth(fitted.coefficients.length - 1) + (mask === "none" ? 0 : 1),
       coefficients: fitted.coefficients.map((c) => c / norm),
       mask,
     });

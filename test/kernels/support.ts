@@ -37,6 +37,9 @@ export const fillings = {
   alternating: (i, q) => (i % 2 === 0 ? 0 : q - 1),
   half: (_i, q) => (q - 1) / 2,
   aboveHalf: (_i, q) => (q + 1) / 2,
+  /** Largest digits of both signs in a split of the centred residue at 2^15. */
+  digits: (i, q) =>
+    (i % 2 === 0 ? 0 : q) + (i % 2 === 0 ? 1 : -1) * ((Math.floor(q / 2 ** 16) - 1) * 2 ** 15 + 2 ** 14),
   mixed: (i, q, limb) => [q - 1, 0, 1, q - 2, (q - 1) / 2, (q + 1) / 2][(i + 3 * limb + random()) % 6],
 } satisfies Record<string, Filling>;
 export type FillingName = keyof typeof fillings;
@@ -85,6 +88,35 @@ export function conversionTable(
     fractions: Uint32Array.from(sources, (q) => Number(2n ** 56n / q)),
     factors: Uint32Array.from(targets.flatMap((p) => sources.map((q) => Number((product / q) % p)))),
     products: Uint32Array.from(targets, (p) => Number(product % p)),
+  };
+}
+
+/** A filling of the sources that gives the words y_i = x_i·inverses[i] of a conversion the values of another. */
+export function throughInverses(table: ConversionTable, filling: Filling): Filling {
+  return (i, q, limb) => {
+    const Q = BigInt(q);
+    return Number((BigInt(filling(i, q, limb)) * power(BigInt(table.inverses[limb]), Q - 2n, Q)) % Q);
+  };
+}
+
+/**
+ * A table that belongs to no product, with factors whose products with 2^32 are given by a
+ * filling. Only for sources above 2^29: smaller ones may be centred, which a true table allows.
+ */
+export function syntheticTable(
+  ring: { readonly moduli: readonly number[] },
+  from: readonly number[],
+  to: readonly number[],
+  filling: Filling,
+): ConversionTable {
+  const factor = (i: number, m: number, limb: number): number => {
+    const p = BigInt(ring.moduli[m]);
+    return Number((BigInt(filling(i, ring.moduli[m], limb)) * power(2n ** 32n, p - 2n, p)) % p);
+  };
+  return {
+    ...conversionTable(ring, from, to),
+    factors: Uint32Array.from(to.flatMap((m, j) => from.map((_, i) => factor(i, m, j)))),
+    products: Uint32Array.from(to, (m, j) => factor(0, m, j)),
   };
 }
 

@@ -1,19 +1,27 @@
 /**
- * CKKS bootstrapping: coefficients of an exhausted ciphertext are moved into slots, reduced
- * modulo q0 by a sine, and moved back (Cheon et al., EUROCRYPT 2018; double-hoisted transforms
- * and scale management of Bossuat et al., EUROCRYPT 2021; ephemeral sparse secret,
- * eprint 2022/024).
+ * CKKS bootstrapping (Cheon et al., EUROCRYPT 2018; double-hoisted transforms and scale management
+ * of Bossuat et al., EUROCRYPT 2021; ephemeral sparse secret, eprint 2022/024), with the
+ * slots-to-coefficients transform first, at the lowest levels: the coefficients of the exhausted
+ * ciphertext are then the slot values themselves. ModRaise adds multiples of q0 to them, the other
+ * transform brings them back into slots, a sine removes the multiples. Errors of the sine are not
+ * spread by a transform after it, and bounds on messages are bounds on slots.
  *
- * With n ≤ N/4 slots, real and imaginary parts of the coefficients share one ciphertext of 2n
- * slots, so that the sine is evaluated once; with N/2 slots it is evaluated twice.
+ * With n ≤ N/4 slots real and imaginary parts share one ciphertext of 2n slots, so that the sine
+ * is evaluated once; with N/2 slots it is evaluated twice.
+ *
+ * The sine is the identity up to a cubic error: a slot value v with |v|·a.scale =
+ * |m|·parameters.scale comes back with an error of (2π·2^-r)²/6·|m|³/a.scale, where r is
+ * `logMessageRatio`: 2^-23.3·|m|³ at r = 13. Real and imaginary parts should therefore be about 1 at
+ * most at the default scale; they must stay below 2^5.
  */
 import { AegisError, withPath } from "../../base/errors.ts";
-import type { Ciphertext, Context, Evaluator } from "../../ckks/index.ts";
+import { powerOfTwo } from "../../base/validate.ts";
+import { type BootstrappingSpec, type Ciphertext, type Context, Encoder, type Evaluator, type Plaintext } from "../../ckks/index.ts";
 import { type EvalModPlan, evalModPlan } from "../approximation/index.ts";
-import { LinearTransform, transformRotations } from "../linear-transform.ts";
-import { evaluateChebyshev, polynomialDepth } from "../polynomial.ts";
-import { coefficientFactors, doubleMatrix, scaleMatrix, slotFactors } from "./dft.ts";
+import { type LinearTransform, transformRotations } from "../linear-transform.ts";
+import { evaluateSine, sineDepth } from "./eval-mod.ts";
 import { modRaise } from "./mod-raise.ts";
+import { toCoefficients, toSlots } from "./transforms.ts";
 
 /** Number of special primes of the dense → sparse switch: its modulus stays near 2^116. */
 export const ephemeralSpecialCount = 2;
@@ -28,16 +36,21 @@ export class Bootstrapper implements Disposable {
   readonly context: Context;
   /** Complex slots of the ciphertexts that are bootstrapped. */
   readonly slots: number;
+  /** Lowest level of a ciphertext that can be bootstrapped: what is below is used up by it. */
+  readonly inputLevel: number;
   /** Level of a fresh ciphertext after bootstrapping. */
   readonly outputLevel: number;
   readonly #packed: boolean;
-  readonly #toCoefficients: LinearTransform[] = [];
-  readonly #toSlots: LinearTransform[] = [];
+  readonly #toCoefficients: readonly LinearTransform[];
+  readonly #toSlots: readonly LinearTransform[];
   readonly #sine: EvalModPlan;
+  /** 1 in the first half of the 2n slots of a packed ciphertext, −1 (pairs) or i in the second. */
+  readonly #signs: Plaintext | undefined;
+  readonly #turns: Plaintext | undefined;
 
   /**
    * Encodes the transforms.
-   * @param slots power of two; ciphertexts of fewer slots may be bootstrapped as well
+   * @param slots power of two, 8 or more; ciphertexts of fewer slots may be bootstrapped as well
    * @throws `parameters` when they have no bootstrapping part
    */
   constructor(context: Context, slots: number = context.parameters.maximumSlots) {
@@ -47,44 +60,35 @@ export class Bootstrapper implements Disposable {
       throw new AegisError("parameters", `parameters ${parameters.name} have no bootstrapping part`, { hint: "use a preset with bootstrapping" });
     }
     this.context = context;
-    this.slots = slots;
+    this.slots = powerOfTwo("slots", slots, 8, parameters.maximumSlots);
     this.#packed = slots < parameters.maximumSlots;
+    this.inputLevel = spec.slotsToCoefficients;
     const top = parameters.maximumLevel;
-    const modDepth = polynomialDepth(spec.cosineDegree) + spec.doubleAngles;
-    this.outputLevel = top - spec.coefficientsToSlots - modDepth - spec.slotsToCoefficients;
-    if (this.outputLevel < 1) {
+    const reduced = top - spec.coefficientsToSlots - sineDepth(spec.cosineDegree, spec.doubleAngles);
+    this.outputLevel = reduced - 1; // one level unpacks
+    if (this.outputLevel <= this.inputLevel) {
       throw new AegisError("parameters", `parameters ${parameters.name}: bootstrapping takes all of the ${top} levels`, { hint: "add levels" });
     }
     this.#sine = evalModPlan({ K: spec.range, doubleAngles: spec.doubleAngles, degree: spec.cosineDegree, centred: true });
-
-    // Slots → coefficients of the inverse FFT; the constants 1/n, 1/2 (real part), 1/K and the
-    // inverse of the trace's factor are spread evenly over the factors.
-    const trace = parameters.maximumSlots / slots;
-    const inverse = coefficientFactors(slots, spec.coefficientsToSlots);
-    const share = (1 / (slots * 2 * this.#interval * trace)) ** (1 / inverse.length);
-    for (const [i, factor] of inverse.entries()) {
-      const last = i === inverse.length - 1;
-      const scaled = scaleMatrix(factor, share);
-      const matrix = last && this.#packed ? doubleMatrix(scaled, 0, -1) : scaled;
-      this.#toCoefficients.push(new LinearTransform(context, matrix, top - i));
-    }
-    const forward = slotFactors(slots, spec.slotsToCoefficients);
-    for (const [i, factor] of forward.entries()) {
-      const last = i === forward.length - 1;
-      const matrix = this.#packed ? doubleMatrix(factor, last ? 0 : 1, last ? 1 : 0) : factor;
-      const level = this.outputLevel + forward.length - i;
-      this.#toSlots.push(new LinearTransform(context, matrix, level, { scale: parameters.levelModulus(level) / (last ? 2 * Math.PI : 1) }));
+    const q0 = 2 ** parameters.logModulus(0);
+    this.#toCoefficients = toCoefficients(context, slots, this.inputLevel, q0 / 2 ** spec.logMessageRatio / parameters.scale);
+    // 1/n of the inverse FFT, 1/2 of the real part, the sine's interval, the factor of the trace.
+    // Values count in multiples of q0; the sine wants a scale near its levels' moduli.
+    const factor = 1 / (slots * 2 * this.#sine.series.interval[1] * (parameters.maximumSlots / slots));
+    const gain = parameters.levelModulus(top - spec.coefficientsToSlots) / q0;
+    this.#toSlots = toSlots(context, slots, spec.coefficientsToSlots, factor, gain, this.#packed);
+    if (this.#packed) {
+      const half = (first: number, second: number): Float64Array => Float64Array.from({ length: 2 * slots }, (_, j) => (j < slots ? first : second));
+      const encoder = new Encoder(context);
+      const options = { level: reduced, scale: parameters.levelModulus(reduced), use: "product" } as const;
+      this.#signs = encoder.encode(half(1, -1), options);
+      this.#turns = encoder.encode({ real: half(1, 0), imaginary: half(0, 1) }, options);
     }
   }
 
   /** Bytes of the encoded transforms. */
   get bytes(): number {
     return [...this.#toCoefficients, ...this.#toSlots].reduce((sum, transform) => sum + transform.bytes, 0);
-  }
-
-  /** Half the width of the interval that the cosine's series is made for. */
-  get #interval(): number {
-    return this.#sine.series.interval[1];
   }
 
   /** Rotations that need keys, each with the highest level it is used at. */
@@ -98,117 +102,142 @@ export class Bootstrapper implements Disposable {
     for (const transform of [...this.#toCoefficients, ...this.#toSlots]) {
       for (const steps of transformRotations(transform.split, transform.slots)) note(steps, transform.level);
     }
-    if (this.#packed) note(this.slots, this.outputLevel);
     return [...levels].map(([steps, level]) => ({ steps, level })).sort((a, b) => a.steps - b.steps);
   }
 
   /**
    * The same message at {@link outputLevel}.
    *
-   * @param a values of magnitude at most about q0/scale/2^8 (1 at the default scale); any level
+   * @param a at {@link inputLevel} or higher; values of magnitude about 1 at the default scale, see above
    * @param scale of the result; default: the parameters' scale
    */
   bootstrap(evaluator: Evaluator, a: Ciphertext, scale: number = this.context.parameters.scale): Ciphertext {
-    if (a.slots > this.slots) {
-      throw new AegisError("argument", `bootstrap: made for up to ${this.slots} slots, the ciphertext has ${a.slots}`, { operation: "bootstrap" });
-    }
-    const sineScale = (scale * 2 ** this.context.parameters.logModulus(0)) / a.scale;
     return withPath("bootstrap", () => {
-      using raised = this.#raise(evaluator, a);
-      using coefficients = this.#applyAll(evaluator, raised, this.#toCoefficients);
+      using values = this.#raise(evaluator, a);
+      const sineScale = this.#sineScale(a, scale);
+      using conjugate = evaluator.conjugate(values);
+      using real = this.#reduceReal(evaluator, values, conjugate, sineScale);
       if (this.#packed) {
-        using conjugate = evaluator.conjugate(coefficients);
-        using real = evaluator.add(coefficients, conjugate);
-        using reduced = this.#evalMod(evaluator, real, sineScale);
-        return this.#backToSlots(evaluator, reduced, a);
+        using turned = this.#multiplyRescale(evaluator, real, this.#turns as Plaintext);
+        using swapped = evaluator.rotate(turned, this.slots);
+        using sum = evaluator.add(turned, swapped);
+        return this.#finish(evaluator, sum, a, scale);
       }
-      using conjugate = evaluator.conjugate(coefficients);
-      using real = evaluator.add(coefficients, conjugate);
-      using difference = evaluator.subtract(conjugate, coefficients);
-      using imaginary = evaluator.multiplyByI(difference);
-      using low = this.#evalMod(evaluator, real, sineScale);
-      using high = this.#evalMod(evaluator, imaginary, sineScale);
-      using turned = evaluator.multiplyByI(high);
-      using reduced = evaluator.add(low, turned);
-      return this.#backToSlots(evaluator, reduced, a);
+      using imaginary = this.#reduceImaginary(evaluator, values, conjugate, sineScale);
+      using turned = evaluator.multiplyByI(imaginary);
+      using sum = evaluator.add(real, turned);
+      return this.#finish(evaluator, sum, a, scale);
     });
   }
 
-  /**
-   * Two ciphertexts with real values for the price of one: they travel as real and imaginary part.
-   */
-  bootstrapPair(evaluator: Evaluator, a: Ciphertext, b: Ciphertext, scale: number = this.context.parameters.scale): [Ciphertext, Ciphertext] {
-    using turned = evaluator.multiplyByI(b);
-    using pair = evaluator.add(a, turned);
-    using fresh = this.bootstrap(evaluator, pair, scale / 2);
-    using conjugate = evaluator.conjugate(fresh);
-    using difference = evaluator.subtract(conjugate, fresh);
-    using real = evaluator.add(fresh, conjugate);
-    using imaginary = evaluator.multiplyByI(difference);
-    return [real.clone(scale), imaginary.clone(scale)]; // 2·a at half the scale
+  /** As {@link bootstrap} for a message whose values are real; imaginary parts are dropped. Half the sines at full slots. */
+  bootstrapReal(evaluator: Evaluator, a: Ciphertext, scale: number = this.context.parameters.scale): Ciphertext {
+    if (this.#packed) {
+      const [real, imaginary] = withPath("bootstrap", () => this.#bootstrapParts(evaluator, a, scale));
+      imaginary.dispose();
+      return real;
+    }
+    return withPath("bootstrap", () => {
+      using values = this.#raise(evaluator, a);
+      using conjugate = evaluator.conjugate(values);
+      using real = this.#reduceReal(evaluator, values, conjugate, this.#sineScale(a, scale));
+      return this.#finish(evaluator, real, a, scale);
+    });
   }
 
-  /** Level 0 → top level, under the ephemeral sparse secret in between; traced to the slots' subring. */
+  /** Two ciphertexts with real values for the price of one: they travel as real and imaginary part. */
+  bootstrapPair(evaluator: Evaluator, a: Ciphertext, b: Ciphertext, scale: number = this.context.parameters.scale): [Ciphertext, Ciphertext] {
+    return withPath("bootstrap", () => {
+      using turned = evaluator.multiplyByI(b);
+      using pair = evaluator.add(a, turned);
+      return this.#bootstrapParts(evaluator, pair, scale);
+    });
+  }
+
+  /** Real and imaginary part as two ciphertexts. */
+  #bootstrapParts(evaluator: Evaluator, a: Ciphertext, scale: number): [Ciphertext, Ciphertext] {
+    const sineScale = this.#sineScale(a, scale);
+    using values = this.#raise(evaluator, a);
+    using conjugate = evaluator.conjugate(values);
+    if (!this.#packed) {
+      using real = this.#reduceReal(evaluator, values, conjugate, sineScale);
+      using imaginary = this.#reduceImaginary(evaluator, values, conjugate, sineScale);
+      return [this.#finish(evaluator, real, a, scale), this.#finish(evaluator, imaginary, a, scale)];
+    }
+    // [a b] + [b a] and the same difference in both halves: twice a and b are their sum and difference.
+    using halves = this.#reduceReal(evaluator, values, conjugate, sineScale / 2);
+    using swapped = evaluator.rotate(halves, this.slots);
+    using sum = evaluator.add(halves, swapped);
+    using opposite = evaluator.subtract(halves, swapped);
+    using difference = this.#multiplyRescale(evaluator, opposite, this.#signs as Plaintext);
+    using first = evaluator.add(sum, difference);
+    using second = evaluator.subtract(sum, difference);
+    return [this.#finish(evaluator, first, a, scale), this.#finish(evaluator, second, a, scale)];
+  }
+
+  /** Values of the slots plus multiples of q0, in units of q0 times the sine's interval. */
   #raise(evaluator: Evaluator, a: Ciphertext): Ciphertext {
     const { parameters } = this.context;
-    using low = evaluator.dropLevel(a, 0);
-    using sparse = evaluator.switchKey(low, "dense-to-sparse");
-    using raised = modRaise(this.context, sparse);
-    let result = evaluator.switchKey(raised, "sparse-to-dense");
+    if (a.slots > this.slots) {
+      throw new AegisError("argument", `bootstrap: made for up to ${this.slots} slots, the ciphertext has ${a.slots}`, { operation: "bootstrap" });
+    }
+    if (a.level < this.inputLevel) {
+      throw new AegisError("level", `bootstrap: takes ciphertexts at level ${this.inputLevel} or higher, got level ${a.level}`, {
+        operation: "bootstrap",
+        level: a.level,
+        hint: "bootstrap earlier: the levels below move slots into coefficients",
+      });
+    }
+    using low = applyAll(evaluator, a, this.#toCoefficients);
+    let raised = modRaise(evaluator, low);
     for (let steps = this.slots; steps < parameters.maximumSlots; steps *= 2) {
-      using partial = result;
+      using partial = raised;
       using rotated = evaluator.rotate(partial.view({ slots: parameters.maximumSlots }), steps);
-      result = evaluator.add(partial, rotated);
+      raised = evaluator.add(partial, rotated);
     }
-    // From here on values count in multiples of q0.
-    return result.view({ scale: 2 ** parameters.logModulus(0), slots: this.slots });
+    using traced = raised;
+    return applyAll(evaluator, traced.view({ scale: 2 ** parameters.logModulus(0), slots: this.slots }), this.#toSlots);
   }
 
-  #applyAll(evaluator: Evaluator, a: Ciphertext, transforms: readonly LinearTransform[]): Ciphertext {
-    let result = a.clone();
-    for (const transform of transforms) {
-      using previous = result;
-      result = transform.apply(evaluator, previous);
-    }
-    return result;
+  #reduceReal(evaluator: Evaluator, values: Ciphertext, conjugate: Ciphertext, scale: number): Ciphertext {
+    using real = evaluator.add(values, conjugate);
+    return evaluateSine(evaluator, this.#sine, real, scale);
   }
 
-  /** u = x/K → sin(2πx) at the given scale, as cos(2π(x − 1/4)) by double angles. */
-  #evalMod(evaluator: Evaluator, u: Ciphertext, scale: number): Ciphertext {
+  #reduceImaginary(evaluator: Evaluator, values: Ciphertext, conjugate: Ciphertext, scale: number): Ciphertext {
+    using difference = evaluator.subtract(conjugate, values);
+    using imaginary = evaluator.multiplyByI(difference);
+    return evaluateSine(evaluator, this.#sine, imaginary, scale);
+  }
+
+  /** Scale of the sine with which the value, 2π·a.scale/(2^r·parameters.scale) times the sine's argument, has scale `scale`. */
+  #sineScale(a: Ciphertext, scale: number): number {
     const { parameters } = this.context;
-    const { series, doubleAngles, offset } = this.#sine;
-    // Each double angle squares the scale and divides it by a level's modulus: choose the first
-    // so that the last is exact.
-    const cosineLevel = u.level - polynomialDepth(series.coefficients.length - 1);
-    let cosineScale = scale;
-    for (let step = doubleAngles - 1; step >= 0; step--) {
-      cosineScale = Math.sqrt(cosineScale * parameters.levelModulus(cosineLevel - step));
-    }
-    using shifted = evaluator.addConstant(u, -offset / this.#interval);
-    let result = evaluateChebyshev(evaluator, shifted, series.coefficients, { scale: cosineScale });
-    for (let step = 0; step < doubleAngles; step++) {
-      using previous = result;
-      using square = evaluator.tensor(previous, previous);
-      evaluator.accumulate(square, square, 1);
-      using doubled = evaluator.addConstant(square, -1);
-      result = evaluator.relineariseRescale(doubled);
-    }
-    return result;
+    const { logMessageRatio } = parameters.spec.bootstrapping as BootstrappingSpec;
+    return (scale * 2 ** logMessageRatio * parameters.scale) / (2 * Math.PI * a.scale);
   }
 
-  /**
-   * sin(2πx) is 2πΔ/q0 times the coefficient: a matter of scale, but for the 1/2π that the last
-   * transform's plaintexts make up.
-   */
-  #backToSlots(evaluator: Evaluator, sine: Ciphertext, a: Ciphertext): Ciphertext {
-    const q0 = 2 ** this.context.parameters.logModulus(0);
-    using slots = this.#applyAll(evaluator, sine.view({ scale: (sine.scale * 2 * Math.PI * a.scale) / q0 }), this.#toSlots);
-    if (!this.#packed) return slots.clone();
-    using rotated = evaluator.rotate(slots, this.slots);
-    return evaluator.add(slots, rotated).view({ slots: a.slots });
+  #multiplyRescale(evaluator: Evaluator, a: Ciphertext, plaintext: Plaintext): Ciphertext {
+    using product = evaluator.multiplyPlain(a, plaintext);
+    return evaluator.rescale(product);
+  }
+
+  #finish(evaluator: Evaluator, result: Ciphertext, a: Ciphertext, scale: number): Ciphertext {
+    return evaluator.dropLevel(result.view({ scale, slots: a.slots }), this.outputLevel);
   }
 
   [Symbol.dispose](): void {
     for (const transform of [...this.#toCoefficients, ...this.#toSlots]) transform[Symbol.dispose]();
+    this.#signs?.dispose();
+    this.#turns?.dispose();
   }
+}
+
+function applyAll(evaluator: Evaluator, a: Ciphertext, transforms: readonly LinearTransform[]): Ciphertext {
+  let result: Ciphertext | undefined;
+  for (const transform of transforms) {
+    using previous = result;
+    result = transform.apply(evaluator, previous ?? a);
+  }
+  return result as Ciphertext;
 }

@@ -11,20 +11,79 @@ import type { DiagonalMatrix } from "../linear-transform.ts";
 type Diagonals = Map<number, ComplexVector>;
 
 /**
- * Factors in order of application of slots → coefficients of the inverse FFT (up to bit
- * reversal and without 1/n), `count` of them, for n slots.
+ * Factors of the inverse FFT (up to bit reversal and without 1/n) in order of application: they
+ * bring the coefficients of a polynomial of n slots into its slots. Larger factors come first: the
+ * first one wraps around, which halves its diagonals.
  */
 export function coefficientFactors(n: number, count: number): DiagonalMatrix[] {
   const stages: Diagonals[] = [];
   for (let half = n / 2; half >= 1; half /= 2) stages.push(stage(n, half, true));
-  return mergeStages(n, stages, count);
+  return mergeStages(n, stages, groupSizes(stages.length, count));
 }
 
-/** Factors in order of application of coefficients → slots, for n slots. */
+/**
+ * Factors of the FFT in order of application, the inverse of {@link coefficientFactors}: they
+ * bring slots into the coefficients. With equal counts both use rotations by the same steps.
+ */
 export function slotFactors(n: number, count: number): DiagonalMatrix[] {
   const stages: Diagonals[] = [];
   for (let half = 1; half < n; half *= 2) stages.push(stage(n, half, false));
-  return mergeStages(n, stages, count);
+  return mergeStages(n, stages, groupSizes(stages.length, count).reverse());
+}
+
+/**
+ * The same product of matrices with factors whose indices are not negative, so that their giant
+ * steps are one chain of equal rotations: each takes over a rotation from its neighbour, the
+ * factor at `wrapping` (the first or the last), whose indices count modulo n anyway, the rest.
+ */
+export function withoutNegativeIndices(factors: readonly DiagonalMatrix[], wrapping: "first" | "last"): DiagonalMatrix[] {
+  const order = factors.map((_, i) => i);
+  if (wrapping === "first") order.reverse();
+  const shifted = [...factors];
+  let carry = 0;
+  for (const [step, i] of order.entries()) {
+    const factor = factors[i] as DiagonalMatrix;
+    const neighbour = factors[order[step + 1] as number];
+    let offset = 0;
+    if (neighbour !== undefined) {
+      const stride = strideOf(neighbour);
+      offset = stride * Math.ceil(Math.max(0, -carry - Math.min(...factor.diagonals.keys())) / stride);
+    }
+    shifted[i] = wrapping === "first" ? turn(factor, carry, offset) : turn(factor, offset, carry);
+    carry = -offset;
+  }
+  return shifted;
+}
+
+/** (rotation by `after`) · matrix · (rotation by `before`). */
+function turn(matrix: DiagonalMatrix, after: number, before: number): DiagonalMatrix {
+  const diagonals = new Map<number, ComplexVector>();
+  for (const [k, { real, imaginary }] of matrix.diagonals) {
+    diagonals.set(k + after + before, { real: turnLeft(real, after), imaginary: turnLeft(imaginary, after) });
+  }
+  return { slots: matrix.slots, diagonals };
+}
+
+function turnLeft(values: Float64Array, steps: number): Float64Array {
+  const n = values.length;
+  const offset = ((steps % n) + n) % n;
+  if (offset === 0) return values;
+  const result = new Float64Array(n);
+  result.set(values.subarray(offset), 0);
+  result.set(values.subarray(0, offset), n - offset);
+  return result;
+}
+
+/** Smallest distance of two indices: a power of two. */
+function strideOf(matrix: DiagonalMatrix): number {
+  let stride = matrix.slots;
+  for (const k of matrix.diagonals.keys()) if (k !== 0) stride = Math.min(stride, k & -k);
+  return stride;
+}
+
+/** `stages` split into `count` groups, larger ones first. */
+function groupSizes(stages: number, count: number): number[] {
+  return Array.from({ length: count }, (_, i) => Math.floor(stages / count) + (i < stages % count ? 1 : 0));
 }
 
 /** Multiplies every entry. */
@@ -96,18 +155,15 @@ function stage(n: number, half: number, inverse: boolean): Diagonals {
   ]);
 }
 
-/** Merges consecutive stages into `count` products, larger groups first. */
-function mergeStages(n: number, stages: readonly Diagonals[], count: number): DiagonalMatrix[] {
-  const matrices: DiagonalMatrix[] = [];
+/** Merges consecutive stages into products. */
+function mergeStages(n: number, stages: readonly Diagonals[], sizes: readonly number[]): DiagonalMatrix[] {
   let next = 0;
-  for (let group = 0; group < count; group++) {
-    const size = Math.ceil((stages.length - next) / (count - group));
+  return sizes.map((size) => {
     let product = stages[next] as Diagonals;
     for (let i = 1; i < size; i++) product = multiply(n, stages[next + i] as Diagonals, product);
     next += size;
-    matrices.push({ slots: n, diagonals: product });
-  }
-  return matrices;
+    return { slots: n, diagonals: product };
+  });
 }
 
 /** second · first: out[j] = Σ second_a[j] · first_b[j + a] · in[j + a + b]. */

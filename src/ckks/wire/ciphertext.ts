@@ -115,7 +115,7 @@ export function deserializeCiphertext(
       }
     }
     requireChecksum(header, checksum);
-    if (fields.seeded) parts.push(expandSeed(context, header.seed, moduli));
+    if (fields.seeded) parts.push(expandUniform(context, header.seed, seedDomains.ciphertext, 0, moduli));
     else if (transparent)
       throw wireError(
         type,
@@ -188,18 +188,8 @@ function validSeed(context: Context, { parts, seed }: Ciphertext): Uint8Array | 
   const part = parts[1] as Poly;
   const expected = new Uint32Array(ring.degree);
   const got = new Uint32Array(ring.degree);
-  expandUniform(context, seed, seedDomains.ciphertext, 0, part.moduli[0] as number, expected);
+  using limb = expandUniform(context, seed, seedDomains.ciphertext, 0, part.moduli.slice(0, 1));
+  ring.kernels.read(limb, 0, expected);
   ring.kernels.read(part, 0, got);
   return expected.every((word, i) => word === got[i]) ? seed : undefined;
-}
-
-function expandSeed(context: Context, seed: Uint8Array, moduli: readonly number[]): Poly {
-  const { ring } = context;
-  const poly = ring.poly(moduli, "ntt");
-  const words = new Uint32Array(ring.degree);
-  for (const [i, modulus] of moduli.entries()) {
-    expandUniform(context, seed, seedDomains.ciphertext, 0, modulus, words);
-    ring.kernels.write(poly, i, words);
-  }
-  return poly;
 }

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Fixture, randomVector, sharedBackend, toySpec } from "../../../test/support/ckks.ts";
+import { randomVector, sharedBackend } from "../../../test/support/ckks.ts";
 import { containers, keyId } from "../../../test/support/containers.ts";
 import {
   type ComplexVector,
@@ -103,7 +103,4 @@ describe.each([1])("format %i", (version) => {
   });
 });
 
-afterAll(async () => {
-  const fixture = await Fixture.make(toySpec, 1);
-  fixture.context.backend.dispose();
-});
+afterAll(async () => (await sharedBackend()).dispose());

@@ -20,6 +20,7 @@ const specSchema = z.strictObject({
   logBase: bits,
   logLevels: z.array(bits).max(64),
   logSpecial: z.array(bits).max(24),
+  logDigit: z.number().min(1).max(1000).optional(),
   logScale: bits,
   secret: z.discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("ternary") }),
@@ -35,6 +36,7 @@ const specSchema = z.strictObject({
     .strictObject({
       slotsToCoefficients: z.int().min(1).max(16),
       coefficientsToSlots: z.int().min(1).max(16),
+      logMessageRatio: z.number().min(1).max(40),
       range: z.int().min(1).max(1024),
       cosineDegree: z.int().min(1).max(1023),
       doubleAngles: z.int().min(0).max(10),

@@ -164,6 +164,10 @@ class NullRing implements RingKernels {
     this.#count("convert", dst, src.moduli.length);
   }
 
+  uniform(): void {
+    this.backend.work.upload += this.degree;
+  }
+
   fromInt32(dst: Limbs): void {
     this.#count("upload", dst);
   }

@@ -1,4 +1,5 @@
 /** Kernels of one ring by their definitions, one coefficient after another. See `../backend.ts`. */
+import { chacha20 } from "@noble/ciphers/chacha.js";
 import { type Backend, type ConversionTable, type Limbs, limbPadding, type RingKernels } from "../backend.ts";
 import { evaluate, interpolate, inverse, modulo, primitiveRoot, reverseBits } from "./arithmetic.ts";
 import type { ReferenceMemory } from "./memory.ts";
@@ -169,6 +170,20 @@ export class ReferenceRing implements RingKernels {
       }
       return sum - (fraction >> 56n) * BigInt(table.products[j]);
     });
+  }
+
+  uniform(dst: Limbs, index: number, state: Uint32Array): void {
+    const bytes = new Uint8Array(state.buffer, state.byteOffset, 44);
+    const q = this.moduli[dst.moduli[index]];
+    const limit = Math.floor(2 ** 32 / q) * q;
+    const residues: number[] = [];
+    for (let block = 0; residues.length < this.degree; block++) {
+      const words = new Uint32Array(
+        chacha20(bytes.slice(0, 32), bytes.slice(32), new Uint8Array(64), undefined, block).buffer,
+      );
+      for (const word of words) if (word < limit) residues.push(word % q);
+    }
+    this.#memory.words.set(residues.slice(0, this.degree), (dst.address + index * this.limbStride) / 4);
   }
 
   fromInt32(dst: Limbs, values: Int32Array): void {

@@ -4,6 +4,7 @@
  */
 import { AegisError } from "../../base/errors.ts";
 import { Allocator } from "../allocator.ts";
+import { maximumSources } from "./conversion.ts";
 import type { KernelExports } from "./exports.ts";
 import { type ModulusConstants, modulusConstants, powerModulo, smallestGenerator } from "./modulus.ts";
 
@@ -16,8 +17,6 @@ const growPages = 1024;
 export const termWords = 3 * 512;
 /** Values that are brought into backend memory at a time by the conversions from numbers. */
 export const stagedValues = 2048;
-/** Most sources of a base conversion. */
-const maximumSources = 24;
 
 function disposed(): never {
   throw new AegisError("internal", "the backend was disposed and is used again");

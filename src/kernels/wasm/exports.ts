@@ -15,6 +15,7 @@ export interface KernelExports {
   addScalar(dst: number, a: number, n: number, q: number, s: number): void;
   subtractMultiplyScalar(dst: number, a: number, b: number, n: number, q: number, s: number): void;
   expand(dst: number, a: number, n: number, logRun: number): void;
+  uniform(dst: number, n: number, q: number, state: number): void;
   fromInt32(dst: number, values: number, n: number, q: number): void;
   biasDoubles(values: number, n: number): void;
   fromBiased(dst: number, values: number, n: number, q: number, qInverse: number): void;
@@ -56,6 +57,7 @@ export interface KernelExports {
     targets: number,
     n: number,
     scratch: number,
+    kinds: number,
   ): void;
   twiddleBytes(logN: number): number;
   makeTwiddles(table: number, logN: number, q: number, psi: number): void;

@@ -3,10 +3,10 @@
  * the module. Nothing here allocates once the tables of a prime, a Galois element or a base
  * conversion exist. Semantics: see `../backend.ts`.
  */
-import { AegisError } from "../../base/errors.ts";
 import { type Backend, type ConversionTable, type Limbs, limbPadding, type RingKernels } from "../backend.ts";
+import { conversionConstants } from "./conversion.ts";
 import { stagedValues, termWords, type WasmCore } from "./core.ts";
-import { type ModulusConstants, multiplyModulo, planSum, powerModulo, residueSumPlan } from "./modulus.ts";
+import { type ModulusConstants, powerModulo, residueSumPlan } from "./modulus.ts";
 
 export class WasmRing implements RingKernels {
   readonly backend: Backend;
@@ -20,7 +20,7 @@ export class WasmRing implements RingKernels {
   readonly #twiddles: Float64Array;
   readonly #scales: Uint32Array;
   readonly #permutations = new Map<number, number>();
-  readonly #conversions = new WeakMap<ConversionTable, number>();
+  readonly #conversions = new WeakMap<ConversionTable, { address: number; kinds: number }>();
 
   constructor(backend: Backend, core: WasmCore, logN: number, moduli: readonly number[]) {
     this.backend = backend;
@@ -254,44 +254,34 @@ export class WasmRing implements RingKernels {
   }
 
   convert(dst: Limbs, src: Limbs, table: ConversionTable): void {
-    const constants = this.#conversions.get(table) ?? this.#prepareConversion(table);
+    const { address, kinds } = this.#conversions.get(table) ?? this.#prepareConversion(table);
     this.#core.kernels.convert(
       dst.address,
       this.limbStride,
       src.address,
       this.limbStride,
-      constants,
+      address,
       table.from.length,
       table.to.length,
       this.degree,
       this.#core.convertAddress,
+      kinds,
     );
   }
 
-  /** Lays a conversion table out for the module (`assembly/convert.ts`), factors in Montgomery form. */
-  #prepareConversion(table: ConversionTable): number {
-    const sources = table.from.length;
-    if (sources > 24)
-      throw new AegisError("internal", `a base conversion has ${sources} sources, at most 24 are supported`);
-    const words: number[] = [];
-    table.from.forEach((m, i) => {
-      const q = this.moduli[m];
-      const inverse = table.inverses[i];
-      words.push(q, inverse, Number((BigInt(inverse) << 32n) / BigInt(q)), table.fractions[i]);
-    });
-    const largest = Math.max(...table.from.map((m) => this.moduli[m])) - 1;
-    table.to.forEach((m, j) => {
-      const { q, qInverse, radix } = this.#constants[m];
-      // v, at most `sources`, is the last of the terms and smaller than any residue may be.
-      const { interval, foldBy, steps } = planSum(sources + 1, largest * (q - 1), q);
-      words.push(q, qInverse, interval, foldBy, steps);
-      for (let i = 0; i < sources; i++) words.push(multiplyModulo(table.factors[j * sources + i], radix, q));
-      words.push(multiplyModulo((q - table.products[j]) % q, radix, q));
-    });
-    const address = this.#core.allocator.allocate(4 * words.length);
-    this.#core.words.set(words, address / 4);
-    this.#conversions.set(table, address);
-    return address;
+  #prepareConversion(table: ConversionTable): { address: number; kinds: number } {
+    const { words, kinds } = conversionConstants(table, this.#constants);
+    const prepared = { address: this.#core.allocator.allocate(4 * words.length), kinds };
+    this.#core.words.set(words, prepared.address / 4);
+    this.#conversions.set(table, prepared);
+    return prepared;
+  }
+
+  uniform(dst: Limbs, index: number, state: Uint32Array): void {
+    const { kernels, termList, termAddress } = this.#core;
+    termList.set(state.subarray(0, 11));
+    const q = this.moduli[dst.moduli[index]];
+    kernels.uniform(dst.address + index * this.limbStride, this.degree, q, termAddress);
   }
 
   fromInt32(dst: Limbs, values: Int32Array): void {

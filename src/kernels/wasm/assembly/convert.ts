@@ -1,13 +1,11 @@
 // Base conversion, coefficient domain (Halevi–Polyakov–Shoup, eprint 2018/117, §2). A block of
 // coefficients at a time: the words y_i and v go to scratch that stays in the L1 cache, then each
-// target is a lazy 64-bit sum over them with factors in Montgomery form. v is one more source
-// whose factor is −Q.
+// target is a sum over them with factors in Montgomery form. v is one more source whose factor is
+// −Q. Two ways to the sums: lazy 64-bit products here ("wide", any primes) and products of 15-bit
+// digits in digits.ts ("narrow", sources and target below 2^29), which take half the operations.
+import { block, digitTarget, prepareDigits, rowBytes } from "./digits";
 import { accumulateHigh, accumulateLow, fold, foldVector, reduceSum } from "./sums";
 import { reduceOnce, shoup } from "./vector";
-
-/** Coefficients of a block, and the bytes from one row of scratch to the next (one line of padding). */
-const block: u32 = 256;
-const rowBytes: usize = 4 * 256 + 64;
 
 /**
  * Rows y_i = x_i·inverse_i mod q_i and v of one block. `constants` holds for each source the
@@ -111,31 +109,52 @@ function target(
 
 /** Bytes of scratch for up to `sources` sources. */
 export function convertScratchBytes(sources: u32): u32 {
-  return (sources + 1) * <u32>rowBytes;
+  return (sources + 2) * <u32>rowBytes;
 }
 
 /**
  * `constants`: 4 words for each source, see {@link prepare}; then for each target the words
- * q, q^-1 mod 2^32, fold interval, fold word, steps and sources + 1 factors, the last one for v.
+ * q, q^-1 mod 2^32, fold interval (0: narrow), fold word (narrow: carry interval), steps and the factors of
+ * the sources and of v, with a zero behind when that makes their number even.
+ * `kinds`: 1 when there are narrow targets, 2 when there are wide ones, 3 when there are both.
  */
 export function convert(
   dst: usize, dstStride: usize, src: usize, srcStride: usize,
-  constants: usize, sources: u32, targets: u32, n: u32, scratch: usize,
+  constants: usize, sources: u32, targets: u32, n: u32, scratch: usize, kinds: u32,
 ): void {
-  const targetBytes = <usize>(5 + sources + 1) << 2;
+  const pairs = (sources + 2) >> 1;
+  const targetBytes = <usize>(5 + 2 * pairs) << 2;
+  const first = constants + (<usize>sources << 4);
   for (let start: u32 = 0; start < n; start += block) {
     const size = min(block, n - start);
     const offset = <usize>start << 2;
-    prepare(scratch, src + offset, srcStride, constants, sources, size);
-    let c = constants + (<usize>sources << 4);
-    let d = dst + offset;
-    for (let j: u32 = 0; j < targets; j++) {
-      target(
-        d, scratch, c + 20, sources + 1, size,
-        load<u32>(c), load<u32>(c, 4), load<u32>(c, 8), load<u32>(c, 12), load<u32>(c, 16),
-      );
-      c += targetBytes;
-      d += dstStride;
+    if (kinds & 1) {
+      prepareDigits(scratch, src + offset, srcStride, constants, sources, size);
+      let c = first;
+      let d = dst + offset;
+      for (let j: u32 = 0; j < targets; j++) {
+        if (load<u32>(c, 8) == 0) {
+          digitTarget(d, scratch, c + 20, pairs, size, load<u32>(c), load<u32>(c, 4), load<u32>(c, 12));
+        }
+        c += targetBytes;
+        d += dstStride;
+      }
+    }
+    if (kinds & 2) {
+      prepare(scratch, src + offset, srcStride, constants, sources, size);
+      let c = first;
+      let d = dst + offset;
+      for (let j: u32 = 0; j < targets; j++) {
+        const interval = load<u32>(c, 8);
+        if (interval != 0) {
+          target(
+            d, scratch, c + 20, sources + 1, size,
+            load<u32>(c), load<u32>(c, 4), interval, load<u32>(c, 12), load<u32>(c, 16),
+          );
+        }
+        c += targetBytes;
+        d += dstStride;
+      }
     }
   }
 }

@@ -13,6 +13,7 @@ export {
   subtractMultiplyScalar,
   zero,
 } from "./elementwise";
+export { uniform } from "./chacha";
 export { biasDoubles, fromBiased, fromInt32 } from "./residues";
 export { multiplySum, multiplySumPair } from "./sums";
 export { convert, convertScratchBytes } from "./convert";

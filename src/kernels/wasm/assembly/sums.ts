@@ -29,10 +29,13 @@ export function fold(acc: v128, t: v128): v128 {
 export function reduceSum(low: v128, high: v128, q: v128, qi: v128, steps: u32): v128 {
   let h = v128.shuffle<u32>(low, high, 1, 3, 5, 7);
   const m = i32x4.mul(v128.shuffle<u32>(low, high, 0, 2, 4, 6), qi);
-  while (steps > 0) {
+  while (steps > 2) {
     steps--;
     h = reduceOnce(h, i32x4.shl(q, steps));
   }
+  // The usual ones without a computed shift.
+  if (steps > 1) h = reduceOnce(h, i32x4.shl(q, 1));
+  if (steps > 0) h = reduceOnce(h, q);
   return liftOnce(i32x4.sub(h, mulHigh(m, q)), q);
 }
 

@@ -1,0 +1,94 @@
+/**
+ * `npm run bench [-- part …] [--json]`: the parts below in order, all of them by default. Tables
+ * for people, one JSON object with `--json`; progress goes to stderr when it is a terminal.
+ */
+import { availableParallelism, cpus, totalmem } from "node:os";
+import { parseArgs } from "node:util";
+import type { BootstrapResult } from "./bootstrap.ts";
+import type { ComparisonRow } from "./compare.ts";
+import type { KernelTiming } from "./kernels.ts";
+import type { KeyCosts } from "./keys.ts";
+import { showBootstrap, showComparison, showKernels, showKeys } from "./tables.ts";
+
+/** What `--json` prints; parts that were not asked for are missing. */
+export interface BenchReport {
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryBytes: number; readonly node: string };
+  rows?: ComparisonRow[];
+  keys?: KeyCosts;
+  kernels?: KernelTiming[];
+  bootstrap?: BootstrapResult;
+}
+
+type Progress = (what: string) => void;
+
+interface Part {
+  readonly summary: string;
+  run(report: BenchReport, progress: Progress): Promise<void>;
+  show(report: BenchReport): string;
+}
+
+const parts: Readonly<Record<string, Part>> = {
+  ckks: {
+    summary: "this library and node-seal, operation by operation",
+    async run(report, progress) {
+      const { compare } = await import("./compare.ts");
+      report.rows = await compare([13, 14, 15], progress);
+    },
+    show: ({ rows = [] }) => showComparison(rows),
+  },
+  keys: {
+    summary: "a rotation key of the bootstrapping parameters",
+    async run(report, progress) {
+      const { benchKeys } = await import("./keys.ts");
+      report.keys = await benchKeys(progress);
+    },
+    show: ({ keys }) => (keys === undefined ? "" : showKeys(keys)),
+  },
+  kernels: {
+    summary: "each kernel of the WebAssembly backend",
+    async run(report, progress) {
+      const { benchKernels } = await import("./kernels.ts");
+      report.kernels = await benchKernels((timing) => progress(timing.name));
+    },
+    show: ({ kernels = [] }) => showKernels(kernels),
+  },
+  bootstrap: {
+    summary: "bootstrapping of a full ciphertext at 128 bits (minutes, about 6 GiB)",
+    async run(report, progress) {
+      const { benchBootstrap } = await import("./bootstrap.ts");
+      report.bootstrap = await benchBootstrap(progress);
+    },
+    show: ({ bootstrap }) => (bootstrap === undefined ? "" : showBootstrap(bootstrap)),
+  },
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { json: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
+});
+const unknown = positionals.filter((name) => !(name in parts));
+if (values.help || unknown.length > 0) {
+  if (unknown.length > 0) console.error(`unknown part ${unknown.join(", ")}`);
+  const lines = Object.entries(parts).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
+  console[values.help ? "log" : "error"](`npm run bench -- [part …] [--json]\n\n${lines.join("\n")}`);
+  process.exit(values.help ? 0 : 2);
+}
+
+const progress: Progress = (what) => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${what}`);
+};
+const report: BenchReport = {
+  machine: {
+    cpu: cpus()[0]?.model ?? "unknown",
+    cores: availableParallelism(),
+    memoryBytes: totalmem(),
+    node: process.version,
+  },
+};
+for (const [name, part] of Object.entries(parts)) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  await part.run(report, progress);
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  if (!values.json) console.log(`${part.show(report)}\n`);
+}
+if (values.json) console.log(JSON.stringify(report, null, 2));

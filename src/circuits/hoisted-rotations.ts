@@ -1,0 +1,45 @@
+/**
+ * Rotations of one ciphertext over QP, made when asked for and kept: what the baby steps of
+ * several transforms of the same operand share.
+ */
+import type { Ciphertext, Evaluator, ExtendedCiphertext, Hoisted } from "../ckks/index.ts";
+
+export class HoistedRotations implements Disposable {
+  readonly level: number;
+  readonly scale: number;
+  readonly slots: number;
+  readonly #evaluator: Evaluator;
+  readonly #operand: Ciphertext;
+  readonly #hoisted: Hoisted;
+  readonly #made = new Map<number, ExtendedCiphertext>();
+
+  /**
+   * @param level to work at, at most a.level
+   * @param slots that rotations are modulo, at least a.slots
+   */
+  constructor(evaluator: Evaluator, a: Ciphertext, level: number, slots: number) {
+    this.#evaluator = evaluator;
+    this.level = level;
+    this.scale = a.scale;
+    this.slots = slots;
+    this.#operand = evaluator.dropLevel(a, level).view({ slots });
+    this.#hoisted = evaluator.hoist(this.#operand);
+  }
+
+  /** The rotation by `steps`; owned by this object. */
+  get(steps: number): ExtendedCiphertext {
+    const reduced = ((steps % this.slots) + this.slots) % this.slots;
+    let rotated = this.#made.get(reduced);
+    if (rotated === undefined) {
+      rotated = this.#evaluator.rotateExtended(this.#hoisted, reduced);
+      this.#made.set(reduced, rotated);
+    }
+    return rotated;
+  }
+
+  [Symbol.dispose](): void {
+    for (const rotated of this.#made.values()) rotated[Symbol.dispose]();
+    this.#hoisted[Symbol.dispose]();
+    this.#operand.dispose();
+  }
+}

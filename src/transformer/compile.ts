@@ -1,0 +1,73 @@
+/** From a checkpoint and its calibration to a scheduled program, with what it will need. */
+import { Bootstrapper } from "../circuits/index.ts";
+import { Context, type KeyName, type Parameters } from "../ckks/index.ts";
+import { NullBackend } from "../kernels/index.ts";
+import type { ModelConfig } from "../model/index.ts";
+import { type Geometry, type Program, verifyProgram } from "../program/index.ts";
+import type { Calibration } from "./calibration.ts";
+import { type KernelTimes, NullCosts } from "./costs.ts";
+import { buildGraph } from "./graph.ts";
+import { schedule } from "./schedule.ts";
+
+export interface CompileOptions {
+  /** Real tokens of the text. */
+  readonly length: number;
+  readonly times: KernelTimes;
+  readonly geometry?: Geometry;
+}
+
+/** A program and the seconds that it is expected to take, operation by operation. */
+export interface Compiled {
+  readonly program: Program;
+  readonly seconds: readonly number[];
+}
+
+/** Powers of two at or above. */
+export function powerAtLeast(n: number): number {
+  return 2 ** Math.ceil(Math.log2(n));
+}
+
+/**
+ * Slots for a text: tokens rounded up to a power of two, and as many lanes a token as the wide layers
+ * can use while real and imaginary parts still share one bootstrapping (half of the slots), if there
+ * is room for that.
+ */
+export function chooseGeometry(config: ModelConfig, length: number, maximumSlots: number): Geometry {
+  const width = powerAtLeast(config.hiddenSize);
+  const tokens = powerAtLeast(Math.max(length, 2));
+  const most = Math.max(width, powerAtLeast(config.intermediateSize));
+  let lanes = Math.max(width, Math.min(most, maximumSlots / 2 / tokens));
+  if (lanes * tokens > maximumSlots) lanes = width;
+  return { tokens, lanes, width, heads: config.heads, headSize: config.headSize };
+}
+
+/** Compiles and verifies. Throws `program` when the text does not fit or levels do not suffice. */
+export function compile(config: ModelConfig, calibration: Calibration, parameters: Parameters, options: CompileOptions): Compiled {
+  const geometry = options.geometry ?? chooseGeometry(config, options.length, parameters.maximumSlots);
+  const graph = buildGraph(config, calibration, geometry, options.length);
+  const backend = new NullBackend();
+  const context = new Context(parameters, backend);
+  using bootstrapper = new Bootstrapper(context, geometry.tokens * geometry.lanes);
+  const costs = new NullCosts(context, backend, graph, options.times, bootstrapper);
+  const program = schedule(graph, costs, {
+    preset: parameters.name,
+    bootstrapLevel: bootstrapper.outputLevel,
+    bootstrapInput: bootstrapper.inputLevel,
+    logScale: Math.log2(parameters.scale),
+  });
+  verifyProgram(program, {
+    maximumSlots: parameters.maximumSlots,
+    maximumLevel: parameters.maximumLevel,
+    bootstrapLevel: bootstrapper.outputLevel,
+    bootstrapInput: bootstrapper.inputLevel,
+  });
+  const seconds = program.operations.map((operation) => {
+    if (operation.kind !== "bootstrap") return costs.operation(operation, operation.level as number);
+    const count = operation.inputs.reduce((sum, name) => sum + (program.tensors[name]?.count ?? 0), 0);
+    return Math.ceil(count / 2) * costs.bootstrap();
+  });
+  return { program, seconds };
+}
+
+/** The keys that a program asks for, each with the highest level it is used at. */
+export type KeyList = ReadonlyMap<KeyName, number>;

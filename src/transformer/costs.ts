@@ -1,0 +1,142 @@
+/**
+ * What operations cost, from running them on the null backend: the real code counts its own kernel
+ * work, keys and memory. Operations of equal shape are counted once.
+ */
+import type { Bootstrapper } from "../circuits/index.ts";
+import { Ciphertext, type Context, Evaluator, type KeyName, type KeySource, type LoadedKey } from "../ckks/index.ts";
+import { emptyWork, kernelNames, type KernelWork, type NullBackend } from "../kernels/index.ts";
+import type { Operation, Tensor } from "../program/index.ts";
+import { keyModuli } from "../ckks/index.ts";
+import type { UnscheduledProgram } from "./graph.ts";
+import { Environment } from "./operators/environment.ts";
+import { executeOperation } from "./operators/execute.ts";
+import { type CostModel, originOf } from "./schedule.ts";
+
+/** Seconds per unit of each kind of kernel work. */
+export type KernelTimes = KernelWork;
+
+/** Σ work · times. */
+export function secondsOf(work: KernelWork, times: KernelTimes): number {
+  return kernelNames.reduce((sum, name) => sum + work[name] * times[name], 0);
+}
+
+/** Gives out keys without content and notes the highest level each was asked for. */
+export class RecordingKeys implements KeySource {
+  readonly levels = new Map<KeyName, number>();
+  readonly #context: Context;
+  readonly #loaded = new Map<string, LoadedKey>();
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  key(name: KeyName, level: number): LoadedKey {
+    this.levels.set(name, Math.max(level, this.levels.get(name) ?? 0));
+    const { parameters, ring } = this.#context;
+    const specialCount = name === "dense-to-sparse" ? 2 : parameters.specialCount;
+    const shape = `${level} ${specialCount}`;
+    let loaded = this.#loaded.get(shape);
+    if (loaded === undefined) {
+      const moduli = keyModuli(this.#context, level, specialCount);
+      const half = parameters.digitsAt(level).map(() => ring.poly(moduli, "ntt"));
+      loaded = { level, specialCount, a: half, b: half };
+      this.#loaded.set(shape, loaded);
+    }
+    return loaded;
+  }
+}
+
+/** Counts operations of one program on a null backend. */
+export class NullCosts implements CostModel {
+  readonly keys: RecordingKeys;
+  readonly #backend: NullBackend;
+  readonly #context: Context;
+  readonly #environment: Environment;
+  readonly #program: UnscheduledProgram;
+  readonly #times: KernelTimes;
+  readonly #seen = new Map<string, number>();
+  #bootstrap: number | undefined;
+
+  constructor(context: Context, backend: NullBackend, program: UnscheduledProgram, times: KernelTimes, bootstrapper: Bootstrapper | undefined) {
+    this.#backend = backend;
+    this.#context = context;
+    this.#program = program;
+    this.#times = times;
+    this.keys = new RecordingKeys(context);
+    this.#environment = new Environment(new Evaluator(context, this.keys), program.geometry, program.length, bootstrapper);
+  }
+
+  operation(operation: Operation, level: number): number {
+    const shape = this.#shape(operation, level);
+    let seconds = this.#seen.get(shape);
+    if (seconds === undefined) {
+      seconds = secondsOf(this.work(operation, level), this.#times);
+      this.#seen.set(shape, seconds);
+    }
+    return seconds;
+  }
+
+  bootstrap(): number {
+    if (this.#bootstrap === undefined) {
+      const { bootstrapper } = this.#environment;
+      if (bootstrapper === undefined) return Number.POSITIVE_INFINITY;
+      const before = { ...this.#backend.work };
+      using a = this.#fake(bootstrapper.inputLevel);
+      using result = bootstrapper.bootstrap(this.#environment.evaluator, a);
+      void result;
+      this.#bootstrap = secondsOf(difference(this.#backend.work, before), this.#times);
+    }
+    return this.#bootstrap;
+  }
+
+  /** Kernel work of an operation at a level. */
+  work(operation: Operation, level: number): KernelWork {
+    const before = { ...this.#backend.work };
+    const inputs = operation.inputs.map((name) => {
+      const { count } = this.#tensor(name);
+      return Array.from({ length: count }, () => this.#fake(level));
+    });
+    const at = { ...operation, level } as Operation;
+    const named = { ...at, inputs: at.inputs.map(originOf) } as Operation;
+    const results = executeOperation(this.#environment, this.#program, named, inputs, { weights: (_, index) => this.#emptyWeights(operation, index) });
+    for (const a of [...inputs.flat(), ...results.flat()]) a.dispose();
+    return difference(this.#backend.work, before);
+  }
+
+  #fake(level: number): Ciphertext {
+    const { parameters, ring } = this.#context;
+    const moduli = parameters.moduli(level);
+    return new Ciphertext([ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")], level, parameters.scale, this.#environment.slots);
+  }
+
+  /** Ones of the right shape: the diagonals that exist are what matters. */
+  #emptyWeights(operation: Operation, index: number): { rows: number; columns: number; matrix: Float64Array; bias: Float64Array } {
+    const { geometry } = this.#program;
+    const output = this.#tensor(operation.outputs[index] as string);
+    const input = this.#tensor(operation.inputs[0] as string);
+    const rows = output.content === "wide" ? output.count * geometry.lanes : geometry.width;
+    const columns = input.content === "wide" ? input.count * geometry.lanes : geometry.width;
+    return { rows, columns, matrix: new Float64Array(rows * columns).fill(1), bias: new Float64Array(rows) };
+  }
+
+  /** A tensor of the graph; refreshed ones have the shape of their origin. */
+  #tensor(name: string): Tensor {
+    return this.#program.tensors[originOf(name)] as Tensor;
+  }
+
+  #shape(operation: Operation, level: number): string {
+    const contents = [...operation.inputs, ...operation.outputs].map((name) => {
+      const { content, count } = this.#tensor(name);
+      return `${content}${count}`;
+    });
+    const detail = operation.kind === "polynomial" ? operation.coefficients.map((c) => (c === 0 ? "0" : "x")).join("") + operation.mask : "";
+    return `${operation.kind} ${contents.join()} ${detail} @${level}`;
+  }
+}
+
+function difference(after: KernelWork, before: KernelWork): KernelWork {
+  const result = emptyWork();
+  for (const name of kernelNames) result[name] = after[name] - before[name];
+  return result;
+}
+

@@ -1,0 +1,206 @@
+/**
+ * Attention with all pairs of tokens by generalised diagonals: diagonal r pairs token t with key
+ * t + r. Spare groups of lanes hold the keys at several token offsets, so that one product covers
+ * several diagonals; scores of all diagonals are packed into as few ciphertexts as possible before
+ * the softmax, whose polynomials cost per ciphertext.
+ */
+import { HoistedRotations } from "../../circuits/index.ts";
+import type { Ciphertext, Plaintext } from "../../ckks/index.ts";
+import type { Limbs } from "../../kernels/index.ts";
+import { type DenominatorsOperation, type ExpandOperation, groupsOf, scoreBlocks, scoreCount, type ScoresOperation } from "../../program/index.ts";
+import type { Environment } from "./environment.ts";
+
+/** `single` → `replicated`. */
+export function replicate(environment: Environment, a: Ciphertext): Ciphertext {
+  const { lanes, width } = environment.geometry;
+  return lanes === width ? a.clone() : environment.sumRotations(a, copies(lanes / width, -width));
+}
+
+/** Scores of all diagonals; depth 3: product, packing, mask. */
+export function scores(environment: Environment, operation: ScoresOperation, query: Ciphertext, key: Ciphertext): Ciphertext[] {
+  const { evaluator, geometry } = environment;
+  const level = operation.level as number;
+  using queryAt = environment.at(query, level);
+  using queries = replicateGroups(environment, queryAt);
+  using keys = offsetCopies(environment, key, level);
+  const blocks = scoreBlocks(geometry);
+  const size = geometry.headSize / blocks;
+  return Array.from({ length: scoreCount(geometry) }, (_, part) => {
+    const products: Ciphertext[] = [];
+    {
+      using hoisted = evaluator.hoist(keys);
+      for (let j = 0; j < blocks; j++) {
+        using turned = evaluator.rotateHoisted(hoisted, tokenSteps(environment, part * blocks + j));
+        products.push(evaluator.multiplyRescale(queries, turned));
+      }
+    }
+    using packed = pack(environment, products, size);
+    for (const product of products) product.dispose();
+    using summed = environment.sumWindow(packed, 1, size);
+    using clean = environment.multiplyVector(
+      summed,
+      environment.lanes((lane) => (isUsedLane(environment, lane) && lane % size === 0 ? 1 : 0)),
+    );
+    return evaluator.addConstant(clean, operation.constant);
+  });
+}
+
+/** Copies every score to all lanes of its head, one ciphertext per group of diagonals; depth 1. */
+export function expand(environment: Environment, operation: ExpandOperation, packed: readonly Ciphertext[]): Ciphertext[] {
+  const { evaluator, geometry } = environment;
+  const level = operation.level as number;
+  const { parameters } = evaluator.context;
+  const blocks = scoreBlocks(geometry);
+  const size = geometry.headSize / blocks;
+  return packed.flatMap((a) => {
+    using at = environment.at(a, level);
+    using filled = environment.sumWindow(at, -1, size);
+    using rotations = new HoistedRotations(evaluator, filled, level, environment.slots);
+    const scale = (environment.scale * parameters.levelModulus(level)) / filled.scale;
+    const masks = Array.from({ length: blocks }, (_, block) => blockMask(environment, block, size, operation.factor, level, scale, true));
+    const results = Array.from({ length: blocks }, (_, j) => {
+      using sum = environment.zeroExtended(level, filled.scale * scale);
+      const rotated = masks.map((_, block) => rotations.get((j - block) * size));
+      evaluator.context.ring.kernels.multiplySumPair(
+        sum.parts[0],
+        sum.parts[1],
+        masks.map((mask): Limbs => mask.poly),
+        rotated.map((x): Limbs => x.parts[0]),
+        rotated.map((x): Limbs => x.parts[1]),
+        false,
+        (masks[0] as Plaintext).logRun,
+      );
+      return evaluator.modDownRescale(sum);
+    });
+    for (const mask of masks) mask.dispose();
+    return results;
+  });
+}
+
+/** factor·Σ over all keys + constant, in the lanes of each head; depth 1. */
+export function denominators(environment: Environment, operation: DenominatorsOperation, expanded: readonly Ciphertext[]): Ciphertext {
+  const { evaluator } = environment;
+  let sum = environment.at(expanded[0] as Ciphertext, operation.level as number);
+  for (const a of expanded.slice(1)) {
+    using previous = sum;
+    sum = evaluator.add(previous, a);
+  }
+  using all = sum;
+  using total = sumGroups(environment, all);
+  using masked = environment.multiplyVector(total, environment.singleMask(operation.factor));
+  return environment.addVector(masked, environment.singleMask(operation.constant));
+}
+
+/** Σ over all keys of expanded scores times values; depth 1. Lanes beyond the first group are undefined. */
+export function context(environment: Environment, level: number, expanded: readonly Ciphertext[], value: Ciphertext): Ciphertext {
+  const { evaluator } = environment;
+  using values = offsetCopies(environment, value, level);
+  const turned: Ciphertext[] = [];
+  {
+    using hoisted = evaluator.hoist(values);
+    for (let j = 0; j < expanded.length; j++) turned.push(evaluator.rotateHoisted(hoisted, tokenSteps(environment, j)));
+  }
+  using products = evaluator.tensorSum(expanded.map((a, j) => [a, turned[j] as Ciphertext] as const));
+  for (const a of turned) a.dispose();
+  using sum = evaluator.relineariseRescale(products);
+  return sumGroups(environment, sum);
+}
+
+/** Which slots of a `scores` ciphertext hold a real key, times the head's factor. */
+export function keyMask(environment: Environment, part: number, headFactors: readonly number[]): Float64Array {
+  const { tokens, lanes, width, headSize } = environment.geometry;
+  const groups = groupsOf(environment.geometry);
+  const blocks = scoreBlocks(environment.geometry);
+  const size = headSize / blocks;
+  return Float64Array.from({ length: tokens * lanes }, (_, slot) => {
+    const token = Math.floor(slot / lanes);
+    const lane = slot % lanes;
+    if (!isUsedLane(environment, lane) || lane % size !== 0) return 0;
+    const group = Math.floor(lane / width);
+    const head = Math.floor((lane % width) / headSize);
+    const block = Math.floor((lane % headSize) / size);
+    const diagonal = group + groups * (block + part * blocks);
+    return (token + diagonal) % tokens < environment.length ? (headFactors[head] as number) : 0;
+  });
+}
+
+/**
+ * Products j, each to be summed over its head's lanes, into block j of one ciphertext: blocks of
+ * `size` lanes are summed into each other, the last sum over `size` lanes is left.
+ */
+function pack(environment: Environment, products: readonly Ciphertext[], size: number): Ciphertext {
+  const { evaluator } = environment;
+  const { ring, parameters } = evaluator.context;
+  const blocks = products.length;
+  const first = products[0] as Ciphertext;
+  const { level } = first;
+  const scale = (environment.scale * parameters.levelModulus(level)) / first.scale;
+  const masks = Array.from({ length: blocks }, (_, block) => blockMask(environment, block, size, 1, level, scale, false));
+  using total = environment.zeroExtended(level, first.scale * scale);
+  for (let turn = 1 - blocks; turn < blocks; turn++) {
+    // Block j takes what stands in block j + turn of product j.
+    const used = products.map((_, j) => j).filter((j) => j + turn >= 0 && j + turn < blocks);
+    const moduli = parameters.moduli(level);
+    using inner = evaluator.zero(level, first.scale * scale, environment.slots);
+    ring.kernels.multiplySumPair(
+      { address: inner.parts[0]?.address as number, moduli },
+      { address: inner.parts[1]?.address as number, moduli },
+      used.map((j): Limbs => (masks[j + turn] as Plaintext).poly),
+      used.map((j): Limbs => products[j]?.parts[0] as Limbs),
+      used.map((j): Limbs => products[j]?.parts[1] as Limbs),
+      false,
+      (masks[0] as Plaintext).logRun,
+    );
+    if (turn === 0) {
+      using lifted = evaluator.extend(inner);
+      environment.addExtended(total, lifted);
+      continue;
+    }
+    using hoisted = evaluator.hoist(inner);
+    using rotated = evaluator.rotateExtended(hoisted, turn * size);
+    environment.addExtended(total, rotated);
+  }
+  for (const mask of masks) mask.dispose();
+  return evaluator.modDownRescale(total);
+}
+
+/** `factor` in block `block` of every head of every group. */
+function blockMask(environment: Environment, block: number, size: number, factor: number, level: number, scale: number, extended: boolean): Plaintext {
+  const { headSize } = environment.geometry;
+  const values = environment.lanes((lane) => (isUsedLane(environment, lane) && Math.floor((lane % headSize) / size) === block ? factor : 0));
+  return environment.encoder.encode(values, { level, scale, use: "product", extended });
+}
+
+/** Group g holds the features of token t + g; 1 level-preserving sum of rotations. */
+function offsetCopies(environment: Environment, a: Ciphertext, level: number): Ciphertext {
+  const { lanes, width } = environment.geometry;
+  using at = environment.at(a, level);
+  const groups = groupsOf(environment.geometry);
+  return groups === 1 ? at.clone() : environment.sumRotations(at, copies(groups, lanes - width));
+}
+
+/** The same features in every group that is used. */
+function replicateGroups(environment: Environment, a: Ciphertext): Ciphertext {
+  const groups = groupsOf(environment.geometry);
+  return groups === 1 ? a.clone() : environment.sumRotations(a, copies(groups, -environment.geometry.width));
+}
+
+/** Sums the groups into the first; others are undefined. */
+function sumGroups(environment: Environment, a: Ciphertext): Ciphertext {
+  return environment.sumWindow(a, environment.geometry.width, groupsOf(environment.geometry));
+}
+
+function copies(count: number, step: number): number[] {
+  return Array.from({ length: count }, (_, i) => i * step);
+}
+
+/** Slots that turn the tokens by the j-th group of diagonals. */
+function tokenSteps(environment: Environment, j: number): number {
+  return j * groupsOf(environment.geometry) * environment.geometry.lanes;
+}
+
+function isUsedLane(environment: Environment, lane: number): boolean {
+  const { width, heads, headSize } = environment.geometry;
+  return lane < groupsOf(environment.geometry) * width && lane % width < heads * headSize;
+}
+

@@ -1,0 +1,113 @@
+/** What encrypted operators work with, and the slot patterns they share. */
+import type { Bootstrapper } from "../../circuits/index.ts";
+import { type Ciphertext, Encoder, type Evaluator, ExtendedCiphertext, type Plaintext } from "../../ckks/index.ts";
+import type { Geometry } from "../../program/index.ts";
+
+export class Environment {
+  readonly evaluator: Evaluator;
+  readonly encoder: Encoder;
+  readonly geometry: Geometry;
+  /** Real tokens. */
+  readonly length: number;
+  readonly bootstrapper: Bootstrapper | undefined;
+
+  constructor(evaluator: Evaluator, geometry: Geometry, length: number, bootstrapper?: Bootstrapper) {
+    this.evaluator = evaluator;
+    this.encoder = new Encoder(evaluator.context);
+    this.geometry = geometry;
+    this.length = length;
+    this.bootstrapper = bootstrapper;
+  }
+
+  /** Scale that operators give their results. */
+  get scale(): number {
+    return this.evaluator.context.parameters.scale;
+  }
+
+  get slots(): number {
+    return this.geometry.tokens * this.geometry.lanes;
+  }
+
+  /** The ciphertext at `level`; the caller disposes of it. */
+  at(a: Ciphertext, level: number): Ciphertext {
+    return this.evaluator.dropLevel(a, level);
+  }
+
+  /** Σ of rotations of one ciphertext: one ModUp, one ModDown. */
+  sumRotations(a: Ciphertext, steps: readonly number[]): Ciphertext {
+    const { evaluator } = this;
+    if (steps.length === 1) return evaluator.rotate(a, steps[0] as number);
+    using hoisted = evaluator.hoist(a);
+    let sum: ExtendedCiphertext | undefined;
+    for (const step of steps) {
+      const rotated = evaluator.rotateExtended(hoisted, step);
+      if (sum === undefined) sum = rotated;
+      else {
+        this.addExtended(sum, rotated);
+        rotated[Symbol.dispose]();
+      }
+    }
+    using total = sum as ExtendedCiphertext;
+    return evaluator.modDown(total);
+  }
+
+  /** Σ of rotations by 0, step, 2·step, …, (count − 1)·step; count is a power of two. Four at a time share a ModUp. */
+  sumWindow(a: Ciphertext, step: number, count: number): Ciphertext {
+    let sum = a.clone();
+    let done = 1;
+    while (done < count) {
+      const radix = Math.min(4, count / done);
+      using previous = sum;
+      sum = this.sumRotations(
+        previous,
+        Array.from({ length: radix }, (_, i) => i * done * step),
+      );
+      done *= radix;
+    }
+    return sum;
+  }
+
+  /** into += a over QP. */
+  addExtended(into: ExtendedCiphertext, a: ExtendedCiphertext): void {
+    const { kernels } = this.evaluator.context.ring;
+    for (const k of [0, 1] as const) kernels.add(into.parts[k], into.parts[k], a.parts[k]);
+  }
+
+  /** Zero over QP. */
+  zeroExtended(level: number, scale: number): ExtendedCiphertext {
+    const { ring, parameters } = this.evaluator.context;
+    const moduli = parameters.extendedModuli(level);
+    return new ExtendedCiphertext([ring.zero(moduli, "ntt"), ring.zero(moduli, "ntt")], level, scale, this.slots);
+  }
+
+  /** a ⊙ values, rescaled, at the common scale. */
+  multiplyVector(a: Ciphertext, values: Float64Array): Ciphertext {
+    const { evaluator } = this;
+    const scale = (this.scale * evaluator.context.parameters.levelModulus(a.level)) / a.scale;
+    using plaintext = this.encoder.encode(values, { level: a.level, scale, use: "product" });
+    using product = evaluator.multiplyPlain(a, plaintext);
+    return evaluator.rescale(product);
+  }
+
+  /** a + values. */
+  addVector(a: Ciphertext, values: Float64Array): Ciphertext {
+    using plaintext = this.encoder.encode(values, { level: a.level, scale: a.scale });
+    return this.evaluator.addPlain(a, plaintext);
+  }
+
+  /** A vector of one token's lanes. */
+  lanes(value: (lane: number) => number): Float64Array {
+    return Float64Array.from({ length: this.geometry.lanes }, (_, lane) => value(lane));
+  }
+
+  /** 1 in the lanes of a hidden vector, 0 elsewhere, times `factor`. */
+  singleMask(factor = 1): Float64Array {
+    return this.lanes((lane) => (lane < this.geometry.width ? factor : 0));
+  }
+}
+
+/** Terms of a sum of masked rotations. */
+export interface MaskedRotation {
+  readonly steps: number;
+  readonly plaintext: Plaintext;
+}
