@@ -49,7 +49,9 @@ export async function compare(
       const oursBits = correctBits(operation, ours.result(operation));
       const rivalBits = correctBits(operation, rival.result(operation));
       if (!(oursBits > minimumBits && rivalBits > minimumBits)) {
-        throw new Error(`${operation} at N = 2^${logN} is wrong: ${oursBits.toFixed(1)} and ${rivalBits.toFixed(1)} bits`);
+        throw new Error(
+          `${operation} at N = 2^${logN} is wrong: ${oursBits.toFixed(1)} and ${rivalBits.toFixed(1)} bits`,
+        );
       }
       const [our, their] = measure([() => ours.run(operation), () => rival.run(operation)]);
       if (our === undefined || their === undefined) throw new Error("a measurement is missing");

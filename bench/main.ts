@@ -12,7 +12,12 @@ import { showBootstrap, showComparison, showKernels, showKeys } from "./tables.t
 
 /** What `--json` prints; parts that were not asked for are missing. */
 export interface BenchReport {
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryBytes: number; readonly node: string };
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly memoryBytes: number;
+    readonly node: string;
+  };
   rows?: ComparisonRow[];
   keys?: KeyCosts;
   kernels?: KernelTiming[];

@@ -66,7 +66,22 @@ export async function sealSide(logN: number): Promise<Side> {
     },
     rotate: () => evaluator.rotateVector(a, 1, galois, out),
   };
-  const owned = [a, b, out, plain, factor, scratch, evaluator, decryptor, encryptor, galois, relinearisation, secret, generator, encoder];
+  const owned = [
+    a,
+    b,
+    out,
+    plain,
+    factor,
+    scratch,
+    evaluator,
+    decryptor,
+    encryptor,
+    galois,
+    relinearisation,
+    secret,
+    generator,
+    encoder,
+  ];
   return {
     name: `node-seal ${version}`,
     logQ: sizes.slice(0, -1).reduce((sum, bits) => sum + bits, 0),

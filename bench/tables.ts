@@ -49,7 +49,13 @@ export function showKeys(keys: KeyCosts): string {
   return table(
     `rotation key of ${keys.preset}: N = 2^${keys.logN}, log QP = ${keys.logQP.toFixed(0)}, ${keys.digits} digits`,
     ["made in", "paged in", "stored"],
-    [[`${milliseconds(keys.generateMs)} ms`, `${milliseconds(keys.loadMs)} ms`, `${(keys.bytes / 2 ** 20).toFixed(1)} MiB`]],
+    [
+      [
+        `${milliseconds(keys.generateMs)} ms`,
+        `${milliseconds(keys.loadMs)} ms`,
+        `${(keys.bytes / 2 ** 20).toFixed(1)} MiB`,
+      ],
+    ],
     0,
   );
 }

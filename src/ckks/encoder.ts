@@ -93,12 +93,7 @@ export class Encoder {
    * @param moduli prime indices of all its limbs
    * @param make the first `limbs` limbs as a fresh polynomial, NTT domain; disposed of here
    */
-  decodeLimbs(
-    moduli: readonly number[],
-    scale: number,
-    slots: number,
-    make: (limbs: number) => Poly,
-  ): ComplexVector {
+  decodeLimbs(moduli: readonly number[], scale: number, slots: number, make: (limbs: number) => Poly): ComplexVector {
     const primes = moduli.map((index) => this.#context.ring.primes[index] as number);
     let coefficients: Float64Array | undefined;
     let limbs = limbsForScale(primes, scale);

@@ -42,7 +42,11 @@ export class Encryptor implements Disposable {
     const c1 = expandUniform(this.#context, seed, seedDomains.ciphertext, 0, moduli);
     const c0 = this.#error(moduli);
     using product = ring.poly(moduli, "ntt");
-    ring.kernels.multiply(product, c1, key.poly.limbs(parameters.specialCount, parameters.specialCount + moduli.length));
+    ring.kernels.multiply(
+      product,
+      c1,
+      key.poly.limbs(parameters.specialCount, parameters.specialCount + moduli.length),
+    );
     ring.kernels.subtract(c0, c0, product);
     return [c0, c1];
   }
@@ -112,7 +116,9 @@ export class Decryptor {
   /** Slot values, with their noise. For the client's eyes only. */
   decrypt(ciphertext: Ciphertext): ComplexVector {
     const moduli = this.#context.parameters.moduli(ciphertext.level);
-    return this.#encoder.decodeLimbs(moduli, ciphertext.scale, ciphertext.slots, (limbs) => this.#phase(ciphertext, limbs));
+    return this.#encoder.decodeLimbs(moduli, ciphertext.scale, ciphertext.slots, (limbs) =>
+      this.#phase(ciphertext, limbs),
+    );
   }
 
   /**
@@ -151,6 +157,7 @@ function loadPublicKey(context: Context, key: PublicKey): { a: Poly; b: Poly } {
   const { ring, parameters } = context;
   const moduli = parameters.moduli(parameters.maximumLevel);
   const b = ring.poly(moduli, "ntt");
-  for (let i = 0; i < moduli.length; i++) ring.kernels.write(b, i, key.b.subarray(i * ring.degree, (i + 1) * ring.degree));
+  for (let i = 0; i < moduli.length; i++)
+    ring.kernels.write(b, i, key.b.subarray(i * ring.degree, (i + 1) * ring.degree));
   return { a: expandUniform(context, key.seed, seedDomains.ciphertext, 0, moduli), b };
 }

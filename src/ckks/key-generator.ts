@@ -1,16 +1,17 @@
 /** Key generation, client side. Fresh randomness comes from the platform CSPRNG. */
-import type { Poly } from "../ring/poly.ts";
+
 import { productModulo } from "../ring/modular.ts";
+import type { Poly } from "../ring/poly.ts";
 import { randomSeed, SecureWords, SeededWords, type WordSource } from "../ring/random.ts";
 import { sampleGaussian, sampleSparseTernary, sampleTernary } from "../ring/sampling.ts";
 import type { Context } from "./context.ts";
 import { conjugationElement } from "./galois.ts";
 import {
-  embedSigned,
   type EvaluationKey,
+  embedSigned,
   expandUniform,
-  keyDigits,
   type KeyName,
+  keyDigits,
   keyModuli,
   type PublicKey,
   SecretKey,
@@ -88,7 +89,14 @@ export class KeyGenerator {
     const inverse = inverseOdd(element, order);
     using image = ring.poly(secret.poly.moduli, "ntt");
     ring.kernels.automorphism(image, secret.poly, inverse);
-    return this.#switchingKey(`galois-${element}`, secret.poly, secret, level, this.#context.parameters.specialCount, image);
+    return this.#switchingKey(
+      `galois-${element}`,
+      secret.poly,
+      secret,
+      level,
+      this.#context.parameters.specialCount,
+      image,
+    );
   }
 
   conjugationKey(secret: SecretKey, level?: number): EvaluationKey {

@@ -1,7 +1,9 @@
 /**
  * Evaluation keys as the server holds them: in ordinary buffers outside backend memory (a
- * WebAssembly memory ends at 4 GiB), paged into it when an operation asks, least recently used
- * first out when the budget is full.
+ * WebAssembly memory ends at 4 GiB), paged into it when an operation asks, as far as the level of
+ * that operation needs, least recently used first out when the budget is full. What is stored is
+ * the compressed key: its uniform half is expanded straight into backend memory each time, which
+ * costs less than the key switch that follows and halves the memory of a process.
  */
 import { AegisError } from "../base/errors.ts";
 import { Poly } from "../ring/poly.ts";
@@ -10,6 +12,7 @@ import { type EvaluationKey, expandUniform, type KeyName, keyModuli, seedDomains
 
 /** An evaluation key in backend memory, one pair of polynomials per digit. */
 export interface LoadedKey {
+  /** Highest level it serves as it is loaded. */
   readonly level: number;
   readonly specialCount: number;
   readonly a: readonly Poly[];
@@ -23,7 +26,10 @@ export interface KeySource {
 }
 
 export interface KeyStoreOptions {
-  /** Backend memory that loaded keys may take, in bytes. Default 2 GiB. */
+  /**
+   * Backend memory that loaded keys may take, in bytes; a single key may take more. Default
+   * 768 MiB: the keys that a bootstrapping uses over and over, not all of its keys.
+   */
   readonly residentBytes?: number;
 }
 
@@ -36,7 +42,7 @@ export class KeyStore implements KeySource, Disposable {
 
   constructor(context: Context, options: KeyStoreOptions = {}) {
     this.#context = context;
-    this.#budget = options.residentBytes ?? 2 * 2 ** 30;
+    this.#budget = options.residentBytes ?? 768 * 2 ** 20;
   }
 
   /** Adds a key; one of the same name with a lower level is replaced. */
@@ -69,12 +75,14 @@ export class KeyStore implements KeySource, Disposable {
       });
     }
     const present = this.#loaded.get(name);
-    if (present !== undefined) {
-      this.#loaded.delete(name);
-      this.#loaded.set(name, present);
-      return present;
+    if (present === undefined) return this.#load(key, level);
+    if (present.level < level) {
+      this.#evict(name);
+      return this.#load(key, level);
     }
-    return this.#load(key);
+    this.#loaded.delete(name);
+    this.#loaded.set(name, present);
+    return present;
   }
 
   /** Frees all loaded keys and forgets the rest. */
@@ -87,19 +95,26 @@ export class KeyStore implements KeySource, Disposable {
     this.dispose();
   }
 
-  #load(key: EvaluationKey): LoadedKey {
-    const { ring } = this.#context;
-    const moduli = keyModuli(this.#context, key.level, key.specialCount);
-    const bytes = 2 * key.b.length * moduli.length * ring.kernels.limbStride;
+  #load(key: EvaluationKey, level: number): LoadedKey {
+    const { ring, parameters } = this.#context;
+    const moduli = keyModuli(this.#context, level, key.specialCount);
+    const digits = parameters.digitsAt(level).length;
+    const bytes = 2 * digits * moduli.length * ring.kernels.limbStride;
     while (this.#residentBytes + bytes > this.#budget && this.#loaded.size > 0) {
       this.#evict(this.#loaded.keys().next().value as KeyName);
     }
-    const loaded: LoadedKey = {
-      level: key.level,
-      specialCount: key.specialCount,
-      a: key.b.map((_, digit) => expandUniform(this.#context, key.seed, seedDomains.evaluationKey, digit, moduli)),
-      b: key.b.map((words) => this.#upload(words, moduli)),
-    };
+    const a: Poly[] = [];
+    const b: Poly[] = [];
+    try {
+      for (let digit = 0; digit < digits; digit++) {
+        a.push(expandUniform(this.#context, key.seed, seedDomains.evaluationKey, digit, moduli));
+        b.push(this.#upload(key.b[digit] as Uint32Array, moduli));
+      }
+    } catch (error) {
+      for (const poly of [...a, ...b]) poly.dispose();
+      throw error;
+    }
+    const loaded: LoadedKey = { level, specialCount: key.specialCount, a, b };
     this.#loaded.set(key.name, loaded);
     this.#residentBytes += bytes;
     return loaded;

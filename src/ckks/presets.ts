@@ -109,7 +109,10 @@ export type PresetName = keyof typeof presets;
 export function preset(name: string): Preset {
   const found = (presets as Record<string, Preset>)[name];
   if (found === undefined) {
-    throw new AegisError("argument", `preset: expected one of ${Object.keys(presets).join(", ")}, got ${JSON.stringify(name)}`);
+    throw new AegisError(
+      "argument",
+      `preset: expected one of ${Object.keys(presets).join(", ")}, got ${JSON.stringify(name)}`,
+    );
   }
   return found;
 }

@@ -5,7 +5,7 @@ import { createWasmBackend } from "./wasm/backend.ts";
 
 export type { Backend, ConversionTable, Limbs, MemoryReport, RingKernels } from "./backend.ts";
 export { limbPadding, maximumPrime, minimumPrime } from "./backend.ts";
-export { emptyWork, type KernelName, kernelNames, type KernelWork, NullBackend } from "./null/backend.ts";
+export { emptyWork, type KernelName, type KernelWork, kernelNames, NullBackend } from "./null/backend.ts";
 export { createReferenceBackend, type ReferenceBackendOptions } from "./reference/backend.ts";
 export { createWasmBackend, type WasmBackendOptions } from "./wasm/backend.ts";
 

@@ -3,7 +3,15 @@ import { describe, expect, test } from "vitest";
 import { chiSquare, chiSquareBound } from "../../test/support/statistics.ts";
 import { createBackend } from "../kernels/index.ts";
 import { PrimeSupply } from "./primes.ts";
-import { expansionState, expansionVersion, fillRandom, randomSeed, SecureWords, SeededWords, seedBytes } from "./random.ts";
+import {
+  expansionState,
+  expansionVersion,
+  fillRandom,
+  randomSeed,
+  SecureWords,
+  SeededWords,
+  seedBytes,
+} from "./random.ts";
 
 const seed = Uint8Array.from({ length: seedBytes }, (_, i) => i);
 const take = (source: { next(): number }, count: number): number[] =>

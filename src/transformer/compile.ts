@@ -1,6 +1,6 @@
 /** From a checkpoint and its calibration to a scheduled program, with what it will need. */
 import { Bootstrapper } from "../circuits/index.ts";
-import { Context, type KeyName, type Parameters } from "../ckks/index.ts";
+import { Context, type Parameters } from "../ckks/index.ts";
 import { NullBackend } from "../kernels/index.ts";
 import type { ModelConfig } from "../model/index.ts";
 import { type Geometry, type Program, verifyProgram } from "../program/index.ts";
@@ -68,6 +68,3 @@ export function compile(config: ModelConfig, calibration: Calibration, parameter
   });
   return { program, seconds };
 }
-
-/** The keys that a program asks for, each with the highest level it is used at. */
-export type KeyList = ReadonlyMap<KeyName, number>;

@@ -10,6 +10,7 @@ import { keyModuli } from "../ckks/index.ts";
 import type { UnscheduledProgram } from "./graph.ts";
 import { Environment } from "./operators/environment.ts";
 import { executeOperation } from "./operators/execute.ts";
+import type { FoldedWeights } from "./weights.ts";
 import { type CostModel, originOf } from "./schedule.ts";
 
 /** Seconds per unit of each kind of kernel work. */
@@ -23,6 +24,8 @@ export function secondsOf(work: KernelWork, times: KernelTimes): number {
 /** Gives out keys without content and notes the highest level each was asked for. */
 export class RecordingKeys implements KeySource {
   readonly levels = new Map<KeyName, number>();
+  /** Backend memory that the stand-ins take. */
+  bytes = 0;
   readonly #context: Context;
   readonly #loaded = new Map<string, LoadedKey>();
 
@@ -39,6 +42,7 @@ export class RecordingKeys implements KeySource {
     if (loaded === undefined) {
       const moduli = keyModuli(this.#context, level, specialCount);
       const half = parameters.digitsAt(level).map(() => ring.poly(moduli, "ntt"));
+      this.bytes += half.reduce((sum, poly) => sum + poly.bytes, 0);
       loaded = { level, specialCount, a: half, b: half };
       this.#loaded.set(shape, loaded);
     }
@@ -98,7 +102,7 @@ export class NullCosts implements CostModel {
     });
     const at = { ...operation, level } as Operation;
     const named = { ...at, inputs: at.inputs.map(originOf) } as Operation;
-    const results = executeOperation(this.#environment, this.#program, named, inputs, { weights: (_, index) => this.#emptyWeights(operation, index) });
+    const results = executeOperation(this.#environment, this.#program, named, inputs, { weights: (_, index) => emptyWeights(this.#program, named, index) });
     for (const a of [...inputs.flat(), ...results.flat()]) a.dispose();
     return difference(this.#backend.work, before);
   }
@@ -107,16 +111,6 @@ export class NullCosts implements CostModel {
     const { parameters, ring } = this.#context;
     const moduli = parameters.moduli(level);
     return new Ciphertext([ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")], level, parameters.scale, this.#environment.slots);
-  }
-
-  /** Ones of the right shape: the diagonals that exist are what matters. */
-  #emptyWeights(operation: Operation, index: number): { rows: number; columns: number; matrix: Float64Array; bias: Float64Array } {
-    const { geometry } = this.#program;
-    const output = this.#tensor(operation.outputs[index] as string);
-    const input = this.#tensor(operation.inputs[0] as string);
-    const rows = output.content === "wide" ? output.count * geometry.lanes : geometry.width;
-    const columns = input.content === "wide" ? input.count * geometry.lanes : geometry.width;
-    return { rows, columns, matrix: new Float64Array(rows * columns).fill(1), bias: new Float64Array(rows) };
   }
 
   /** A tensor of the graph; refreshed ones have the shape of their origin. */
@@ -132,6 +126,16 @@ export class NullCosts implements CostModel {
     const detail = operation.kind === "polynomial" ? operation.coefficients.map((c) => (c === 0 ? "0" : "x")).join("") + operation.mask : "";
     return `${operation.kind} ${contents.join()} ${detail} @${level}`;
   }
+}
+
+/** Ones of the shape of a linear operation's weights: which diagonals exist is what matters. */
+export function emptyWeights(program: Pick<UnscheduledProgram, "tensors" | "geometry">, operation: Operation, index: number): FoldedWeights {
+  const { geometry, tensors } = program;
+  const output = tensors[operation.outputs[index] as string] as Tensor;
+  const input = tensors[operation.inputs[0] as string] as Tensor;
+  const rows = output.content === "wide" ? output.count * geometry.lanes : geometry.width;
+  const columns = input.content === "wide" ? input.count * geometry.lanes : geometry.width;
+  return { rows, columns, matrix: new Float64Array(rows * columns).fill(1), bias: new Float64Array(rows) };
 }
 
 function difference(after: KernelWork, before: KernelWork): KernelWork {

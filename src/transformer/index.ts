@@ -3,3 +3,8 @@ export * from "./calibration.ts";
 export { buildGraph, type UnscheduledProgram } from "./graph.ts";
 export { Twin, type TwinResult } from "./twin.ts";
 export { type FoldedWeights, foldWeights } from "./weights.ts";
+export { chooseGeometry, compile, type Compiled, type CompileOptions } from "./compile.ts";
+export { emptyWeights, type KernelTimes, NullCosts, RecordingKeys, secondsOf } from "./costs.ts";
+export { Environment } from "./operators/environment.ts";
+export { type Constants, executeOperation } from "./operators/execute.ts";
+export { type CostModel, schedule } from "./schedule.ts";

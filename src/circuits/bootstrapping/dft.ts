@@ -95,9 +95,27 @@ export function scaleMatrix(matrix: DiagonalMatrix, factor: number): DiagonalMat
   return { slots: matrix.slots, diagonals };
 }
 
+/** The matrix with indices in [0, period), equal to the given one on operands of that period. */
+export function moduloIndices(matrix: DiagonalMatrix, period: number): DiagonalMatrix {
+  const diagonals: Diagonals = new Map();
+  for (const [k, vector] of matrix.diagonals) {
+    const index = ((k % period) + period) % period;
+    const present = diagonals.get(index);
+    if (present === undefined) diagonals.set(index, { real: vector.real.slice(), imaginary: vector.imaginary.slice() });
+    else {
+      for (let j = 0; j < matrix.slots; j++) {
+        present.real[j] = (present.real[j] as number) + (vector.real[j] as number);
+        present.imaginary[j] = (present.imaginary[j] as number) + (vector.imaginary[j] as number);
+      }
+    }
+  }
+  return { slots: matrix.slots, diagonals };
+}
+
 /**
- * The matrix acting on both halves of 2n slots alike (it must not wrap around n: factors of the
- * forward transform do not), rows of the second half multiplied by `secondReal` + i·`secondImaginary`.
+ * The matrix acting on both halves of 2n slots alike, rows of the second half multiplied by
+ * `secondReal` + i·`secondImaginary`. Either its indices do not wrap around n, as in all factors
+ * but one, or its operand has period n.
  */
 export function doubleMatrix(matrix: DiagonalMatrix, secondReal: number, secondImaginary: number): DiagonalMatrix {
   const n = matrix.slots;

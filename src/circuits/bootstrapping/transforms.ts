@@ -1,7 +1,7 @@
 /** The encoded transforms of bootstrapping: slots → coefficients and back. */
 import type { Context } from "../../ckks/index.ts";
-import { type DiagonalMatrix, LinearTransform } from "../linear-transform.ts";
-import { coefficientFactors, doubleMatrix, scaleMatrix, slotFactors, withoutNegativeIndices } from "./dft.ts";
+import { LinearTransform } from "../linear-transform.ts";
+import { coefficientFactors, doubleMatrix, scaleMatrix, moduloIndices, slotFactors, withoutNegativeIndices } from "./dft.ts";
 
 /** Baby steps of every factor: eight rotation keys a factor, one of them for all its giant steps. */
 const babySteps = 8;
@@ -25,11 +25,14 @@ export function toCoefficients(context: Context, slots: number, level: number, g
  */
 export function toSlots(context: Context, slots: number, count: number, factor: number, gain: number, packed: boolean): LinearTransform[] {
   const { parameters } = context;
-  const factors = withoutNegativeIndices(coefficientFactors(slots, count), "first");
-  return factors.map((matrix, i): LinearTransform => {
+  let factors = coefficientFactors(slots, count);
+  // The first factor has no compact diagonals anyway; its second half carries the factor −i on.
+  if (packed) factors = factors.map((matrix, i) => (i === 0 ? doubleMatrix(moduloIndices(matrix, slots), 0, -1) : doubleMatrix(matrix, 1, 0)));
+  return withoutNegativeIndices(factors, "first").map((turned, i): LinearTransform => {
+    // The operand of the first factor has period `slots`.
+    const matrix = i === 0 ? moduloIndices(turned, slots) : turned;
     const level = parameters.maximumLevel - i;
-    let scaled: DiagonalMatrix = scaleMatrix(matrix, factor ** (1 / count));
-    if (packed && i === count - 1) scaled = doubleMatrix(scaled, 0, -1);
-    return new LinearTransform(context, scaled, level, { scale: parameters.levelModulus(level) * gain ** (1 / count), babySteps });
+    const scale = parameters.levelModulus(level) * gain ** (1 / count);
+    return new LinearTransform(context, scaleMatrix(matrix, factor ** (1 / count)), level, { scale, babySteps });
   });
 }

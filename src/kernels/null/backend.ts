@@ -5,7 +5,14 @@
  */
 import { AegisError } from "../../base/errors.ts";
 import { Allocator } from "../allocator.ts";
-import { type Backend, type ConversionTable, type Limbs, limbPadding, type MemoryReport, type RingKernels } from "../backend.ts";
+import {
+  type Backend,
+  type ConversionTable,
+  type Limbs,
+  limbPadding,
+  type MemoryReport,
+  type RingKernels,
+} from "../backend.ts";
 
 /**
  * Kinds of kernel work. The unit is one residue, but for transforms (residue · log2 N / 2 butterflies), conversions

@@ -1,0 +1,56 @@
+/**
+ * Seconds per unit of kernel work, measured on the backend at hand: what turns the null backend's
+ * counts into a forecast. Takes about a third of a second.
+ */
+import type { Backend, KernelName, Limbs } from "../kernels/index.ts";
+import { type KernelTimes } from "../transformer/index.ts";
+import { Ring } from "../ring/index.ts";
+
+/** Limbs in the operands of the measurement: together larger than the L2 cache, as in real work. */
+const limbs = 16;
+const terms = 4;
+
+/**
+ * Measures each kind of kernel at the ring's degree. Best of several rounds: noise only adds.
+ *
+ * @param primes at least 2·16 of the ring's primes
+ */
+export function measureKernels(backend: Backend, logN: number, primes: readonly number[]): KernelTimes {
+  const ring = new Ring(backend, logN, primes);
+  const { kernels, degree } = ring;
+  const moduli = Array.from({ length: limbs }, (_, i) => i);
+  const others = moduli.map((i) => i + limbs);
+  const zero = (indices: readonly number[]) => ring.zero(indices, "ntt");
+  using a = zero(moduli);
+  using b = zero(moduli);
+  using c = zero(moduli);
+  using d = zero(moduli);
+  using target = zero(others);
+  const scalars = new Uint32Array(limbs).fill(12345);
+  const table = ring.conversion(moduli, others);
+  const list: Limbs[] = Array.from({ length: terms }, () => a);
+  const words = new Uint32Array(degree);
+  const units = limbs * degree;
+  const measure = (unitsPerCall: number, body: () => void): number => {
+    body();
+    let best = Number.POSITIVE_INFINITY;
+    for (let round = 0; round < 5; round++) {
+      const start = performance.now();
+      body();
+      best = Math.min(best, performance.now() - start);
+    }
+    return best / 1000 / unitsPerCall;
+  };
+  const times: Record<KernelName, number> = {
+    ntt: measure((units * logN) / 2, () => kernels.forwardNtt(a)),
+    elementwise: measure(units, () => kernels.add(c, a, b)),
+    product: measure(units, () => kernels.multiply(c, a, b)),
+    scalarProduct: measure(units, () => kernels.multiplyScalarAdd(c, a, scalars)),
+    multiplySum: measure(units * terms, () => kernels.multiplySum(c, list, [b, b, b, b], true, 0)),
+    multiplySumPair: measure(units * terms, () => kernels.multiplySumPair(c, d, list, [b, b, b, b], [a, a, a, a], true, 0)),
+    automorphism: measure(units, () => kernels.automorphism(c, a, 5)),
+    convert: measure(units * limbs, () => kernels.convert(target, a, table)),
+    upload: measure(degree, () => kernels.write(c, 0, words)),
+  };
+  return times;
+}
