@@ -11,7 +11,7 @@ import { Ciphertext, type Plaintext } from "./ciphertext.ts";
 import type { Context } from "./context.ts";
 import { conjugationElement, rotationElement } from "./galois.ts";
 import type { KeySource, LoadedKey } from "./key-store.ts";
-import { addLifted, decompose, keyProduct, liftScalars, modDown, modDownRescale } from "./key-switch.ts";
+import { decompose, keyProduct, keySwitch, liftScalars, modDown, modDownRescale } from "./key-switch.ts";
 import type { KeyName } from "./keys.ts";
 
 /** Sums accept scales whose ratio differs from 1 by less than this. */
@@ -281,9 +281,8 @@ export class Evaluator {
     if (reduced === 0) return this.extend(ciphertext);
     const element = rotationElement(reduced, this.context.parameters.degree);
     const key = this.#key(`galois-${element}`, ciphertext.level);
-    const [part0, part1] = keyProduct(this.context, hoisted.digits, key);
-    addLifted(this.context, part0, ciphertext.parts[0] as Poly, key.specialCount);
-    return this.#permuteExtended([part0, part1], element, ciphertext.level, ciphertext.scale, ciphertext.slots);
+    const parts = keyProduct(this.context, hoisted.digits, key, { lifted: [ciphertext.parts[0]], element });
+    return new ExtendedCiphertext(parts, ciphertext.level, ciphertext.scale, ciphertext.slots);
   }
 
   /** P·a over QP. */
@@ -319,7 +318,7 @@ export class Evaluator {
    * part 1, one key switch, no ModDown of the result.
    */
   accumulateRotated(into: ExtendedCiphertext, a: ExtendedCiphertext, steps: number): void {
-    const { parameters, ring } = this.context;
+    const { parameters } = this.context;
     const reduced = ((steps % a.slots) + a.slots) % a.slots;
     if (reduced === 0) {
       for (const k of [0, 1] as const) this.#kernels.add(into.parts[k], into.parts[k], a.parts[k]);
@@ -328,12 +327,7 @@ export class Evaluator {
     const element = rotationElement(reduced, parameters.degree);
     const key = this.#key(`galois-${element}`, a.level);
     using down = modDown(this.context, a.parts[1], a.level, parameters.specialCount);
-    const digits = decompose(this.context, down, a.level, parameters.specialCount);
-    const [part0, part1] = keyProduct(this.context, digits, key);
-    for (const digit of digits) digit.dispose();
-    this.#kernels.add(part0, part0, a.parts[0]);
-    using rotated = this.#permuteExtended([part0, part1], element, a.level, a.scale, a.slots);
-    for (const k of [0, 1] as const) ring.kernels.add(into.parts[k], into.parts[k], rotated.parts[k]);
+    keySwitch(this.context, down, a.level, this.#key(`galois-${element}`, a.level), { added: a.parts[0], element, into: into.parts });
   }
 
   /**
@@ -345,9 +339,7 @@ export class Evaluator {
   switchSmall(a: Ciphertext, extended: Poly, name: KeyName): Ciphertext {
     const key = this.#key(name, a.level);
     const digits = this.context.parameters.digitsAt(a.level).map(() => extended);
-    const [part0, part1] = keyProduct(this.context, digits, key);
-    addLifted(this.context, part0, a.parts[0] as Poly, key.specialCount);
-    using product = new ExtendedCiphertext([part0, part1], a.level, a.scale, a.slots);
+    using product = new ExtendedCiphertext(keyProduct(this.context, digits, key, { lifted: [a.parts[0]] }), a.level, a.scale, a.slots);
     return this.modDown(product);
   }
 
@@ -355,13 +347,11 @@ export class Evaluator {
   switchKey(a: Ciphertext, name: KeyName): Ciphertext {
     requireDegree("switchKey", a);
     const key = this.#key(name, a.level);
-    const digits = decompose(this.context, a.parts[1] as Poly, a.level, key.specialCount);
-    const [part0, part1] = keyProduct(this.context, digits, key);
-    for (const digit of digits) digit.dispose();
-    addLifted(this.context, part0, a.parts[0] as Poly, key.specialCount);
-    const parts = [part0, part1].map((part) => modDown(this.context, part, a.level, key.specialCount));
-    part0.dispose();
-    part1.dispose();
+    const product = keySwitch(this.context, a.parts[1] as Poly, a.level, key, { lifted: [a.parts[0]] });
+    const parts = product.map((part) => {
+      using extended = part;
+      return modDown(this.context, extended, a.level, key.specialCount);
+    });
     return new Ciphertext(parts, a.level, a.scale, a.slots);
   }
 
@@ -377,9 +367,7 @@ export class Evaluator {
     requireDegree("rotate", a);
     const { ring } = this.context;
     const key = this.#key(`galois-${element}`, a.level);
-    const digits = decompose(this.context, a.parts[1] as Poly, a.level, key.specialCount);
-    const product = keyProduct(this.context, digits, key);
-    for (const digit of digits) digit.dispose();
+    const product = keySwitch(this.context, a.parts[1] as Poly, a.level, key);
     const parts = product.map((part, k) => {
       using down = modDown(this.context, part, a.level, key.specialCount);
       part.dispose();
@@ -391,28 +379,14 @@ export class Evaluator {
     return new Ciphertext(parts, a.level, a.scale, a.slots);
   }
 
-  #permuteExtended(parts: readonly [Poly, Poly], element: number, level: number, scale: number, slots: number): ExtendedCiphertext {
-    const permute = (part: Poly): Poly => {
-      const result = this.context.ring.poly(part.moduli, "ntt");
-      this.#kernels.automorphism(result, part, element);
-      part.dispose();
-      return result;
-    };
-    return new ExtendedCiphertext([permute(parts[0]), permute(parts[1])], level, scale, slots);
-  }
-
   #relinearise(a: Ciphertext, rescale: boolean): Ciphertext {
     if (a.parts.length !== 3) {
       throw new AegisError("argument", `relinearise: expected a ciphertext of degree 2, got degree ${a.parts.length - 1}`, { operation: "relinearise" });
     }
     const { parameters } = this.context;
     const key = this.#key("relinearisation", a.level);
-    const digits = decompose(this.context, a.parts[2] as Poly, a.level, key.specialCount);
-    const [part0, part1] = keyProduct(this.context, digits, key);
-    for (const digit of digits) digit.dispose();
-    addLifted(this.context, part0, a.parts[0] as Poly, key.specialCount);
-    addLifted(this.context, part1, a.parts[1] as Poly, key.specialCount);
-    using extended = new ExtendedCiphertext([part0, part1], a.level, a.scale, a.slots);
+    const product = keySwitch(this.context, a.parts[2] as Poly, a.level, key, { lifted: [a.parts[0], a.parts[1]] });
+    using extended = new ExtendedCiphertext(product, a.level, a.scale, a.slots);
     if (!rescale) return this.modDown(extended);
     const parts = extended.parts.map((part) => modDownRescale(this.context, part, a.level, key.specialCount));
     return new Ciphertext(parts, a.level - 1, a.scale / parameters.levelModulus(a.level), a.slots);

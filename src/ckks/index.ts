@@ -13,3 +13,4 @@ export { describeSecret, maximumLogQP, requireSecure, type SecretDistribution } 
 export { type Preset, type PresetName, preset, presets } from "./presets.ts";
 export { rotationGroup, stageTwiddle } from "./special-fft.ts";
 export * from "./wire/index.ts";
+export { suggestParameters, type Suggestion } from "./suggest.ts";

@@ -12,8 +12,8 @@ import type { Context } from "./context.ts";
 import type { LoadedKey } from "./key-store.ts";
 import { keyModuli } from "./keys.ts";
 
-/** ModUp: the gadget digits of a polynomial at `level`, each extended to QP. */
-export function decompose(context: Context, poly: Limbs, level: number, specialCount: number): Poly[] {
+/** The conversion of ModUp: digits over QP in coefficient domain; their own limbs are left out. */
+function raiseDigits(context: Context, poly: Limbs, level: number, specialCount: number): Poly[] {
   const { ring, parameters } = context;
   const { kernels } = ring;
   const limbs = parameters.limbs(level);
@@ -22,33 +22,111 @@ export function decompose(context: Context, poly: Limbs, level: number, specialC
   coefficients.toCoefficient();
   const basis = keyModuli(context, level, specialCount);
   return parameters.digitsAt(level).map(([from, to]) => {
-    const digit = ring.poly(basis, "ntt");
+    const digit = ring.poly(basis, "coefficient");
     const source = coefficients.limbs(from, to);
     const below = digit.limbs(0, specialCount + from);
     kernels.convert(below, source, ring.conversion(source.moduli, below.moduli));
-    kernels.forwardNtt(below);
     if (to < limbs) {
       const above = digit.limbs(specialCount + to);
       kernels.convert(above, source, ring.conversion(source.moduli, above.moduli));
-      kernels.forwardNtt(above);
     }
-    const own = { address: poly.address + from * kernels.limbStride, moduli: source.moduli };
-    kernels.copy(digit.limbs(specialCount + from, specialCount + to), own);
     return digit;
   });
 }
 
+/** ModUp: the gadget digits of a polynomial at `level`, each extended to QP. */
+export function decompose(context: Context, poly: Limbs, level: number, specialCount: number): Poly[] {
+  const { ring, parameters } = context;
+  const ranges = parameters.digitsAt(level);
+  const digits = raiseDigits(context, poly, level, specialCount);
+  for (const [d, digit] of digits.entries()) {
+    const [from, to] = ranges[d] as readonly [number, number];
+    const own = digit.limbs(specialCount + from, specialCount + to);
+    ring.kernels.forwardNtt(digit.limbs(0, specialCount + from));
+    ring.kernels.forwardNtt(digit.limbs(specialCount + to));
+    ring.kernels.copy(own, { address: poly.address + from * ring.kernels.limbStride, moduli: own.moduli });
+    digit.domain = "ntt";
+  }
+  return digits;
+}
+
+/** What else happens to a product with a key while its limbs are in the cache. */
+export interface ProductSteps {
+  /** Polynomials over Q: P times them is added to the parts. */
+  readonly lifted?: readonly (Limbs | undefined)[];
+  /** An extended polynomial added to part 0. */
+  readonly added?: Limbs;
+  /** Galois element of an automorphism after that. */
+  readonly element?: number;
+  /** Sum that the parts are added to at last; otherwise they are fresh. */
+  readonly into?: readonly [Poly, Poly];
+}
+
 /** Σ_d digit_d · key_d: two extended polynomials (parts 0 and 1). */
-export function keyProduct(context: Context, digits: readonly Poly[], key: LoadedKey): [Poly, Poly] {
-  const { ring } = context;
+export function keyProduct(context: Context, digits: readonly Poly[], key: LoadedKey, steps: ProductSteps = {}): readonly [Poly, Poly] {
   const basis = (digits[0] as Poly).moduli;
-  const part0 = ring.poly(basis, "ntt");
-  const part1 = ring.poly(basis, "ntt");
-  const prefix = (poly: Poly): Limbs => poly.limbs(0, basis.length);
-  const b = digits.map((_, d) => prefix(key.b[d] as Poly));
-  const a = digits.map((_, d) => prefix(key.a[d] as Poly));
-  ring.kernels.multiplySumPair(part0, part1, digits, b, a, false, 0);
-  return [part0, part1];
+  return productByLimbs(context, basis, digits.length, (d, i) => (digits[d] as Poly).limb(i), key, steps);
+}
+
+/** ModUp and {@link keyProduct} of one polynomial at `level` in one. */
+export function keySwitch(context: Context, poly: Limbs, level: number, key: LoadedKey, steps: ProductSteps = {}): readonly [Poly, Poly] {
+  const { ring, parameters } = context;
+  const ranges = parameters.digitsAt(level);
+  const digits = raiseDigits(context, poly, level, key.specialCount);
+  const limbOf = (d: number, i: number): Limbs => {
+    const [from, to] = ranges[d] as readonly [number, number];
+    const own = i - key.specialCount;
+    if (own >= from && own < to) return ring.limb(poly, own);
+    const limb = (digits[d] as Poly).limb(i);
+    ring.kernels.forwardNtt(limb);
+    return limb;
+  };
+  const parts = productByLimbs(context, (digits[0] as Poly).moduli, digits.length, limbOf, key, steps);
+  for (const digit of digits) digit.dispose();
+  return parts;
+}
+
+function productByLimbs(
+  context: Context,
+  basis: readonly number[],
+  digitCount: number,
+  digit: (d: number, i: number) => Limbs,
+  key: LoadedKey,
+  { lifted = [], added, element, into }: ProductSteps,
+): readonly [Poly, Poly] {
+  const { ring } = context;
+  const { kernels } = ring;
+  const result = into ?? ([ring.poly(basis, "ntt"), ring.poly(basis, "ntt")] as const);
+  using scratch = ring.poly(basis.slice(0, 2), "ntt");
+  using scratch2 = ring.poly(basis.slice(0, 2), "ntt");
+  const scalars = liftScalars(context, basis.slice(key.specialCount), key.specialCount);
+  const indices = Array.from({ length: digitCount }, (_, d) => d);
+  for (const [i, modulus] of basis.entries()) {
+    const moduli = ring.singles[modulus] as readonly number[];
+    const at = (poly: Poly, k: number): Limbs => ({ address: poly.limb(k).address, moduli });
+    const targets = result.map((part) => part.limb(i));
+    const direct = element === undefined && into === undefined;
+    const product = direct ? targets : [at(scratch, 0), at(scratch, 1)];
+    const [product0, product1] = product as [Limbs, Limbs];
+    const keyLimbs = (half: readonly Poly[]): Limbs[] => indices.map((d) => (half[d] as Poly).limb(i));
+    kernels.multiplySumPair(product0, product1, indices.map((d) => digit(d, i)), keyLimbs(key.b), keyLimbs(key.a), false, 0);
+    const own = i - key.specialCount;
+    for (const [k, part] of lifted.entries()) {
+      if (part !== undefined && own >= 0) kernels.multiplyScalarAdd(product[k] as Limbs, ring.limb(part, own), scalars.subarray(own, own + 1));
+    }
+    if (added !== undefined) kernels.add(product0, product0, ring.limb(added, i));
+    if (direct) continue;
+    for (const [k, target] of targets.entries()) {
+      let source = product[k] as Limbs;
+      if (element !== undefined) {
+        const permuted = into === undefined ? target : at(scratch2, k);
+        kernels.automorphism(permuted, source, element);
+        source = permuted;
+      }
+      if (into !== undefined) kernels.add(target, target, source);
+    }
+  }
+  return result;
 }
 
 /** ModDown: divides an extended polynomial by P, into a fresh polynomial over Q at `level`. */
@@ -69,13 +147,6 @@ export function modDownRescale(context: Context, extended: Poly, level: number, 
   const result = ring.poly(parameters.moduli(level - 1), "ntt");
   ring.divide(result, extended.limbs(specialCount, kept), extended.limbs(0, specialCount), extended.limbs(kept));
   return result;
-}
-
-/** part += P·poly on the Q limbs of an extended polynomial. */
-export function addLifted(context: Context, part: Poly, poly: Limbs, specialCount: number): void {
-  const { ring } = context;
-  const scalars = liftScalars(context, poly.moduli, specialCount);
-  ring.kernels.multiplyScalarAdd(part.limbs(specialCount), poly, scalars);
 }
 
 /** P mod q for each limb. */

@@ -244,7 +244,8 @@ function gadgetDigits(limbs: readonly number[], logDigit: number): (readonly [nu
 
 function checkShape(spec: ParametersSpec): void {
   integerIn("logN", spec.logN, 4, 17);
-  if (spec.logLevels.length > 64) throw new AegisError("parameters", `expected at most 64 levels, got ${spec.logLevels.length}`);
+  if (spec.logLevels.length > 64)
+    throw new AegisError("parameters", `expected at most 64 levels, got ${spec.logLevels.length}`);
   for (const bits of [spec.logBase, ...spec.logLevels]) {
     const each = perPrime(bits);
     if (!(each > 24 && each <= 29.5 && bits <= maximumSetBits)) {
@@ -254,14 +255,21 @@ function checkShape(spec: ParametersSpec): void {
     }
   }
   if (spec.logSpecial.length > maximumSpecial) {
-    throw new AegisError("parameters", `expected at most ${maximumSpecial} special primes, got ${spec.logSpecial.length}`);
+    throw new AegisError(
+      "parameters",
+      `expected at most ${maximumSpecial} special primes, got ${spec.logSpecial.length}`,
+    );
   }
   for (const bits of spec.logSpecial) {
-    if (!(bits > 24 && bits <= 29.5)) throw new AegisError("parameters", `special primes have 24 to 29.5 bits, got ${bits}`);
+    if (!(bits > 24 && bits <= 29.5))
+      throw new AegisError("parameters", `special primes have 24 to 29.5 bits, got ${bits}`);
   }
   const { logDigit = minimumDigitBits } = spec;
   if (!(logDigit >= minimumDigitBits && logDigit <= maximumDigitBits)) {
-    throw new AegisError("parameters", `logDigit: expected ${minimumDigitBits} to ${maximumDigitBits}, got ${logDigit}`);
+    throw new AegisError(
+      "parameters",
+      `logDigit: expected ${minimumDigitBits} to ${maximumDigitBits}, got ${logDigit}`,
+    );
   }
   if (!(spec.logScale >= 10 && spec.logScale <= 60)) {
     throw new AegisError("parameters", `logScale: expected 10 to 60, got ${spec.logScale}`);

@@ -45,6 +45,11 @@ export class Poly implements Limbs, Disposable {
     };
   }
 
+  /** One limb as a view. */
+  limb(i: number): Limbs {
+    return this.ring.limb(this, i);
+  }
+
   /** A copy in fresh memory of limbs [from, to). */
   clone(from = 0, to: number = this.moduli.length): Poly {
     const copy = this.ring.poly(this.moduli.slice(from, to), this.domain);

@@ -15,6 +15,8 @@ export class Ring {
   readonly degree: number;
   /** All primes: indices of `moduli` everywhere refer to this table. */
   readonly primes: readonly number[];
+  /** `[m]` for every prime index m: the moduli of single limbs. */
+  readonly singles: readonly (readonly number[])[];
   readonly #conversions = new Map<string, ConversionTable>();
   readonly #scalars = new Map<string, Uint32Array>();
   readonly #subrings = new Map<number, Ring>();
@@ -24,6 +26,7 @@ export class Ring {
     this.logN = logN;
     this.degree = 2 ** logN;
     this.primes = primes;
+    this.singles = primes.map((_, index) => Object.freeze([index]));
   }
 
   get backend(): Backend {
@@ -106,9 +109,18 @@ export class Ring {
     remainder.toCoefficient();
     using lifted = this.poly(kept.moduli, "coefficient");
     this.kernels.convert(lifted, remainder, this.conversion(moduli, kept.moduli));
-    lifted.toNtt();
     const divisor = moduli.map((index) => this.primes[index] as number);
     const inverse = this.scalars(`1/${moduli.join()}`, kept.moduli, (q) => invertModulo(productModulo(divisor, q), q));
-    this.kernels.subtractMultiplyScalar(dst, kept, lifted, inverse);
+    // Limb by limb, so that the second step finds the first one's result in the cache.
+    for (let i = 0; i < kept.moduli.length; i++) {
+      const limb = lifted.limb(i);
+      this.kernels.forwardNtt(limb);
+      this.kernels.subtractMultiplyScalar(this.limb(dst, i), this.limb(kept, i), limb, inverse.subarray(i, i + 1));
+    }
+  }
+
+  /** Limb i of a view. */
+  limb(view: Limbs, i: number): Limbs {
+    return { address: view.address + i * this.kernels.limbStride, moduli: this.singles[view.moduli[i] as number] as readonly number[] };
   }
 }

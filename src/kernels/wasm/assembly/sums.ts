@@ -120,6 +120,27 @@ function sumLoop(
   }
 }
 
+/** Coefficients that are brought into the cache at a time, and from how many terms on. */
+const ahead: u32 = 256;
+const manyTerms: u32 = 5;
+let touched: u32 = 0;
+
+/**
+ * Reads a word of every cache line of the next block of each term: keys and digits come from
+ * memory, and more streams than the hardware follows would be waited for line by line.
+ */
+function touch(terms: usize, words: usize, start: u32): void {
+  let all: u32 = 0;
+  const end = terms + (words << 2);
+  for (let p = terms; p < end; p += 4) {
+    const x = load<u32>(p) + (<usize>start << 2);
+    for (let line: usize = 0; line < <usize>ahead << 2; line += 256) {
+      all |= load<u32>(x + line) | load<u32>(x + line, 64) | load<u32>(x + line, 128) | load<u32>(x + line, 192);
+    }
+  }
+  touched = all;
+}
+
 /** `terms` points to `count` pairs of addresses (a, b). See the ring interface for the meaning. */
 export function multiplySum(
   dst: usize, terms: usize, count: u32, n: u32, q: u32, qi: u32,
@@ -139,7 +160,9 @@ function pairLoop(
   const qv = i32x4.splat(q);
   const qiv = i32x4.splat(qi);
   const tv = foldVector(t);
+  const far = layout == 0 && count >= manyTerms && n >= ahead;
   for (let i: u32 = 0; i < n; i += 8) {
+    if (far && (i & (ahead - 1)) == 0) touch(terms, <usize>count * 3, i);
     let s0 = i64x2.splat(0);
     let s1 = i64x2.splat(0);
     let s2 = i64x2.splat(0);

@@ -1,0 +1,79 @@
+/** What several commands start from: a model with its calibration, parameters, a compiled program. */
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { AegisError } from "../base/errors.ts";
+import { Context, Parameters, preset } from "../ckks/index.ts";
+import { type Backend, type BackendName, backendNames, createBackend } from "../kernels/index.ts";
+import { type Checkpoint, loadCheckpoint } from "../model/index.ts";
+import { measureKernels } from "../runtime/index.ts";
+import { type Calibration, calibrationFile, compile, type Compiled, parseCalibration } from "../transformer/index.ts";
+import { warn } from "./output.ts";
+
+export const defaultPreset = "bootstrap-16";
+const insecurePreset = "insecure-test";
+
+export interface Model {
+  readonly checkpoint: Checkpoint;
+  readonly calibration: Calibration;
+}
+
+/** A checkpoint and the calibration beside it. */
+export async function loadModel(directory: string): Promise<Model> {
+  const checkpoint = await loadCheckpoint(directory);
+  return { checkpoint, calibration: await loadCalibration(directory, checkpoint) };
+}
+
+async function loadCalibration(directory: string, checkpoint: Checkpoint): Promise<Calibration> {
+  const path = join(directory, calibrationFile);
+  let text: string;
+  try {
+    text = await readFile(path, "utf8");
+  } catch (error) {
+    throw new AegisError("model", `${path}: cannot be read`, { hint: `run aegis calibrate --model ${directory} first`, cause: error });
+  }
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new AegisError("format", `${path}: not JSON`, { hint: `run aegis calibrate --model ${directory} to write it anew`, cause: error });
+  }
+  return parseCalibration(json, checkpoint);
+}
+
+/**
+ * Parameters of a preset. The insecure test preset takes the smallest ring that the text fits, so
+ * that any command runs on it.
+ */
+export function chooseParameters(name: string, slots: number): Parameters {
+  const { spec } = preset(name);
+  if (name !== insecurePreset) return new Parameters(spec);
+  warn("parameters insecure-test give no security: for tests only");
+  const logN = Math.min(16, Math.max(spec.logN, Math.ceil(Math.log2(slots)) + 2));
+  return new Parameters({ ...spec, logN });
+}
+
+export async function openBackend(name: string): Promise<Backend> {
+  if (!(backendNames as readonly string[]).includes(name)) {
+    throw new AegisError("argument", `--backend: expected one of ${backendNames.join(", ")}, got ${JSON.stringify(name)}`);
+  }
+  return createBackend(name as BackendName);
+}
+
+export interface Session {
+  readonly context: Context;
+  readonly compiled: Compiled;
+}
+
+/** Measures the machine and compiles for a text of `length` tokens. */
+export async function prepare(model: Model, presetName: string, length: number, backend: Backend): Promise<Session> {
+  const { config } = model.checkpoint;
+  const tokens = 2 ** Math.ceil(Math.log2(Math.max(length, 2)));
+  const width = 2 ** Math.ceil(Math.log2(config.hiddenSize));
+  const parameters = chooseParameters(presetName, tokens * width);
+  if (parameters.spec.bootstrapping === undefined) {
+    throw new AegisError("parameters", `preset ${presetName} cannot bootstrap, which encrypted Transformers need`, { hint: `use ${defaultPreset}` });
+  }
+  const context = new Context(parameters, backend);
+  const times = measureKernels(backend, parameters.logN, parameters.primes);
+  return { context, compiled: compile(config, model.calibration, parameters, { length, times }) };
+}

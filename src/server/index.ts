@@ -1,0 +1,2 @@
+/** The party with the model. */
+export { Server } from "./server.ts";
