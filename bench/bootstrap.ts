@@ -25,7 +25,7 @@ export interface BootstrapResult {
   /** −log2 of the error of a slot: mean over all slots, and the worst. */
   readonly meanBits: number;
   readonly minBits: number;
-  /** Levels left for use. */
+  /** Levels for use between two bootstrappings. */
   readonly levelsAfter: number;
   readonly keys: number;
   /** Bytes of the keys as they are stored. */
@@ -64,7 +64,7 @@ export async function benchBootstrap(
     const decryptor = new Decryptor(context, secret);
     const real = Float64Array.from({ length: slots }, (_, j) => Math.sin(1 + 7 * j));
     const imaginary = Float64Array.from({ length: slots }, (_, j) => Math.cos(3 * j));
-    using plain = encoder.encode({ real, imaginary }, { level: 0 });
+    using plain = encoder.encode({ real, imaginary }, { level: bootstrapper.inputLevel });
     using exhausted = new Encryptor(context, secret).encrypt(plain);
     let seconds = Number.POSITIVE_INFINITY;
     let meanBits = 0;
@@ -74,7 +74,7 @@ export async function benchBootstrap(
       report(`bootstrapping ${repetition + 1} of ${repetitions}`);
       const { ms, result } = once(() => bootstrapper.bootstrap(evaluator, exhausted));
       seconds = Math.min(seconds, ms / 1000);
-      levelsAfter = result.level;
+      levelsAfter = result.level - bootstrapper.inputLevel;
       const decrypted = decryptor.decrypt(result);
       result.dispose();
       let sum = 0;

@@ -10,9 +10,9 @@ export interface Measured {
 }
 
 export interface MeasureOptions {
-  /** Rounds in which the contestants take turns. Default 4. */
+  /** Rounds in which the contestants take turns. Default 6. */
   readonly rounds?: number;
-  /** Milliseconds for each contestant in each round. Default 120. */
+  /** Milliseconds for each contestant in each round. Default 90. */
   readonly roundMs?: number;
   /** Samples of each contestant in each round, at least. Default 3. */
   readonly iterations?: number;
@@ -20,7 +20,7 @@ export interface MeasureOptions {
 
 /** Measures every function of `contestants`; results in the same order. */
 export function measure(contestants: readonly (() => void)[], options: MeasureOptions = {}): Measured[] {
-  const { rounds = 4, roundMs = 120, iterations = 3 } = options;
+  const { rounds = 6, roundMs = 90, iterations = 3 } = options;
   const samples: number[][] = contestants.map(() => []);
   for (let round = 0; round < rounds; round++) {
     const bench = new Bench({

@@ -1,5 +1,6 @@
 /** The program: a graph of operations over ciphertext tensors. */
 export * from "./layout.ts";
+export { maximumProgramBytes, parseProgram } from "./parse.ts";
 export * from "./print.ts";
 export * from "./program.ts";
 export * from "./verify.ts";

@@ -2,7 +2,6 @@
  * How values lie in the slots of one ciphertext. Token-major: slot = token·lanes + lane, so that
  * a rotation by r·lanes turns the tokens cyclically.
  */
-import { powerOfTwo } from "../base/validate.ts";
 import { AegisError } from "../base/errors.ts";
 
 /** Geometry shared by all tensors of a program. */
@@ -58,11 +57,13 @@ export function scoreCount(geometry: Geometry): number {
 /** Checks a geometry against the slots of a ring; throws `program`. */
 export function checkGeometry(geometry: Geometry, maximumSlots: number): void {
   const { tokens, lanes, width, heads, headSize } = geometry;
-  powerOfTwo("tokens", tokens, 1, 2 ** 16);
-  powerOfTwo("lanes", lanes, 2, 2 ** 16);
-  powerOfTwo("width", width, 2, lanes);
-  powerOfTwo("headSize", headSize, 1, width);
-  if (heads * headSize > width) {
+  const sizes = { tokens: [tokens, 1, 2 ** 16], lanes: [lanes, 2, 2 ** 16], width: [width, 2, lanes], headSize: [headSize, 1, width] } as const;
+  for (const [name, [value, least, most]] of Object.entries(sizes)) {
+    if (value < least || value > most || !Number.isInteger(Math.log2(value))) {
+      throw new AegisError("program", `layout: ${name} must be a power of two from ${least} to ${most}, got ${value}`);
+    }
+  }
+  if (!(Number.isInteger(heads) && heads >= 1 && heads * headSize <= width)) {
     throw new AegisError("program", `layout: ${heads} heads of ${headSize} features do not fit into ${width} lanes`);
   }
   if (slotsOf(geometry) > maximumSlots) {

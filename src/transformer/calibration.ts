@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { AegisError } from "../base/errors.ts";
-import { type Interval, fitPolynomial, type Parity } from "../circuits/approximation/index.ts";
+import { bestForDepth, fitPolynomial, type Interval, type Parity } from "../circuits/approximation/index.ts";
 import { activationFunction, type Checkpoint, type RangeTable } from "../model/index.ts";
 
 const fitted = z.object({
@@ -64,7 +64,7 @@ export interface CalibrationTargets {
 export const defaultTargets: CalibrationTargets = {
   exp: 2 ** -17,
   inverse: 2 ** -9,
-  norm: 2 ** -13,
+  norm: 2 ** -8.5,
   activation: 2 ** -12,
   tanh: 2 ** -11,
 };
@@ -138,15 +138,20 @@ export function parseCalibration(json: unknown, checkpoint: Checkpoint): Calibra
   return parsed.data;
 }
 
+/**
+ * The polynomial of the fewest levels that meets the target, then of the highest degree that these
+ * levels allow: a few products more buy all the precision that the levels can give.
+ */
 function fit(f: (x: number) => number, interval: Interval, target: number, measure: "absolute" | "relative", parity?: Parity): FittedFunction {
-  const result = fitPolynomial({
+  const problem = {
     f,
     domain: interval,
-    target,
-    maximumDegree: 127,
     ...(measure === "relative" ? { weight: (x: number) => 1 / Math.abs(f(x)) } : {}),
     ...(parity === undefined ? {} : { parity }),
-  });
+  };
+  const least = fitPolynomial({ ...problem, target, maximumDegree: 127 });
+  const fullest = bestForDepth(problem, least.depth);
+  const result = fullest.depth === least.depth && fullest.maximumError < least.maximumError ? fullest : least;
   return {
     interval: [interval[0], interval[1]],
     coefficients: Array.from(result.series.coefficients),
