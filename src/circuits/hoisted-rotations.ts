@@ -12,12 +12,16 @@ export class HoistedRotations implements Disposable {
   readonly #operand: Ciphertext;
   readonly #hoisted: Hoisted;
   readonly #made = new Map<number, ExtendedCiphertext>();
+  readonly #hop: number;
+  #next: HoistedRotations | undefined;
 
   /**
    * @param level to work at, at most a.level
    * @param slots that rotations are modulo, at least a.slots
+   * @param hop rotations from this one on are made from the operand rotated by it, hoisted again
    */
-  constructor(evaluator: Evaluator, a: Ciphertext, level: number, slots: number) {
+  constructor(evaluator: Evaluator, a: Ciphertext, level: number, slots: number, hop = Number.POSITIVE_INFINITY) {
+    this.#hop = hop;
     this.#evaluator = evaluator;
     this.level = level;
     this.scale = a.scale;
@@ -29,6 +33,10 @@ export class HoistedRotations implements Disposable {
   /** The rotation by `steps`; owned by this object. */
   get(steps: number): ExtendedCiphertext {
     const reduced = ((steps % this.slots) + this.slots) % this.slots;
+    if (reduced >= this.#hop) {
+      this.#next ??= this.#rotatedByHop();
+      return this.#next.get(reduced - this.#hop);
+    }
     let rotated = this.#made.get(reduced);
     if (rotated === undefined) {
       rotated = this.#evaluator.rotateExtended(this.#hoisted, reduced);
@@ -37,7 +45,13 @@ export class HoistedRotations implements Disposable {
     return rotated;
   }
 
+  #rotatedByHop(): HoistedRotations {
+    using rotated = this.#evaluator.rotateHoisted(this.#hoisted, this.#hop);
+    return new HoistedRotations(this.#evaluator, rotated, this.level, this.slots, this.#hop);
+  }
+
   [Symbol.dispose](): void {
+    this.#next?.[Symbol.dispose]();
     for (const rotated of this.#made.values()) rotated[Symbol.dispose]();
     this.#hoisted[Symbol.dispose]();
     this.#operand.dispose();

@@ -10,78 +10,23 @@
  */
 import { AegisError } from "../base/errors.ts";
 import { powerOfTwo } from "../base/validate.ts";
-import { type Ciphertext, type ComplexVector, type Context, Encoder, type Evaluator, ExtendedCiphertext, type Plaintext } from "../ckks/index.ts";
+import { type Ciphertext, type Context, Encoder, type Evaluator, ExtendedCiphertext, type Plaintext } from "../ckks/index.ts";
 import type { Limbs } from "../kernels/backend.ts";
+import { type BabyGiantSplit, centre, type DiagonalMatrix, mergeDiagonals, shift, shortestPeriod, splitDiagonals } from "./diagonals.ts";
 import { HoistedRotations } from "./hoisted-rotations.ts";
 
-/** A matrix as its non-zero diagonals; each vector's length divides `slots`. */
-export interface DiagonalMatrix {
-  readonly slots: number;
-  /** Keys are any integers; those equal modulo `slots` are summed. */
-  readonly diagonals: ReadonlyMap<number, ComplexVector>;
+export { type BabyGiantSplit, type DiagonalMatrix, shortestPeriod, splitDiagonals, transformRotations } from "./diagonals.ts";
+
+/** How a matrix is encoded. */
+export interface LinearTransformOptions {
+  /** Of the plaintexts; with the level's modulus (the default) results keep their operand's scale. */
+  readonly scale?: number;
+  /** Babies of a giant step, a power of two; default: what takes the least work. */
+  readonly babySteps?: number;
+  /** Babies that share one hoisting, see {@link BabyGiantSplit.hop}; default: all of them. */
+  readonly hoistedSteps?: number;
 }
 
-/** How the diagonals of a matrix are split: index = stride·(giant·babySteps + baby). */
-export interface BabyGiantSplit {
-  readonly stride: number;
-  readonly babySteps: number;
-  /** stride·baby for every baby step that occurs. */
-  readonly babies: readonly number[];
-  /** stride·babySteps·giant for every giant step that occurs. */
-  readonly giants: readonly number[];
-  /** Whether giant steps are reached by repeated rotations by ±stride·babySteps. */
-  readonly chained: boolean;
-}
-
-/** Relative cost of a giant step (one key switch) to a baby step (one hoisted product). */
-const giantCost = 6;
-
-/**
- * The split with the least key-switching work. Every rotation needs a key of its own, so a baby
- * step is charged for its key as well.
- */
-export function splitDiagonals(indices: readonly number[], slots: number, babySteps?: number): BabyGiantSplit {
-  const positive = [...new Set(indices.map((k) => modulo(k, slots)))].sort((a, b) => a - b);
-  const centred = [...new Set(indices.map((k) => centre(k, slots)))].sort((a, b) => a - b);
-  let stride = slots;
-  for (const k of centred) stride = greatestCommonDivisor(stride, Math.abs(k));
-  const candidates = babySteps === undefined ? powersOfTwo(Math.max(1, slots / stride)) : [babySteps];
-  let best: BabyGiantSplit | undefined;
-  let bestCost = Number.POSITIVE_INFINITY;
-  for (const steps of candidates) {
-    for (const representatives of [positive, centred]) {
-      const split = splitBy(representatives, stride, steps);
-      const keys = split.chained ? new Set(split.giants.map(Math.sign)).size : split.giants.length;
-      const cost = split.babies.filter((k) => k !== 0).length + giantCost * split.giants.filter((k) => k !== 0).length + keys / 4;
-      if (cost < bestCost) {
-        bestCost = cost;
-        best = split;
-      }
-    }
-  }
-  return best as BabyGiantSplit;
-}
-
-function splitBy(indices: readonly number[], stride: number, babySteps: number): BabyGiantSplit {
-  const width = babySteps * stride;
-  const giants = new Set<number>();
-  const babies = new Set<number>();
-  for (const k of indices) {
-    const giant = Math.floor(k / width) * width;
-    giants.add(giant);
-    babies.add(k - giant);
-  }
-  const chained = [...giants].every((k) => k === 0 || Math.abs(k) === width || giants.has(k - Math.sign(k) * width));
-  return { stride, babySteps, babies: [...babies].sort((a, b) => a - b), giants: [...giants].sort((a, b) => a - b), chained };
-}
-
-/** The rotations that a transform asks keys for. */
-export function transformRotations(split: BabyGiantSplit, slots: number): number[] {
-  const width = split.stride * split.babySteps;
-  const giants = split.chained ? split.giants.map((k) => Math.sign(k) * width) : split.giants;
-  const steps = [...split.babies, ...giants].map((k) => modulo(k, slots));
-  return [...new Set(steps)].filter((k) => k !== 0);
-}
 
 interface Term {
   readonly baby: number;
@@ -99,14 +44,13 @@ export class LinearTransform implements Disposable {
 
   /**
    * @param level level of the ciphertexts it will be applied to, at least 1
-   * @param scale of the plaintexts; with the level's modulus (the default) results keep their operand's scale
    */
-  constructor(context: Context, matrix: DiagonalMatrix, level: number, options: { scale?: number; babySteps?: number } = {}) {
+  constructor(context: Context, matrix: DiagonalMatrix, level: number, options: LinearTransformOptions = {}) {
     this.slots = powerOfTwo("slots", matrix.slots, 2, context.parameters.maximumSlots);
     this.level = level;
     this.scale = options.scale ?? context.parameters.levelModulus(level);
     if (matrix.diagonals.size === 0) throw new AegisError("argument", "linear transform: the matrix has no diagonals");
-    this.split = splitDiagonals([...matrix.diagonals.keys()], this.slots, options.babySteps);
+    this.split = splitDiagonals([...matrix.diagonals.keys()], this.slots, options.babySteps, options.hoistedSteps);
     const encoder = new Encoder(context);
     const rows = new Map<number, Term[]>();
     const width = this.split.babySteps * this.split.stride;
@@ -134,7 +78,7 @@ export class LinearTransform implements Disposable {
     if (a.level < this.level) {
       throw new AegisError("level", `linear transform: encoded for level ${this.level}, ciphertext at level ${a.level}`, { operation: "linear transform", level: a.level });
     }
-    using rotations = new HoistedRotations(evaluator, a, this.level, this.slots);
+    using rotations = new HoistedRotations(evaluator, a, this.level, this.slots, this.split.hop);
     return this.applyRotations(evaluator, rotations);
   }
 
@@ -211,68 +155,4 @@ export class LinearTransform implements Disposable {
   [Symbol.dispose](): void {
     for (const row of this.#rows.values()) for (const { plaintext } of row) plaintext.dispose();
   }
-}
-
-/** Diagonals by index in [0, slots), those that are equal modulo the slot count summed. */
-function mergeDiagonals(matrix: DiagonalMatrix): Map<number, ComplexVector> {
-  const merged = new Map<number, ComplexVector>();
-  for (const [k, vector] of matrix.diagonals) {
-    const index = modulo(k, matrix.slots);
-    const present = merged.get(index);
-    merged.set(index, present === undefined ? vector : addVectors(present, vector));
-  }
-  return merged;
-}
-
-function addVectors(a: ComplexVector, b: ComplexVector): ComplexVector {
-  const length = Math.max(a.real.length, b.real.length);
-  const sum = (x: Float64Array, y: Float64Array): Float64Array =>
-    Float64Array.from({ length }, (_, j) => (x[j % x.length] as number) + (y[j % y.length] as number));
-  return { real: sum(a.real, b.real), imaginary: sum(a.imaginary, b.imaginary) };
-}
-
-/** result[j] = vector[j + steps]. */
-function shift(vector: ComplexVector, steps: number): ComplexVector {
-  const n = vector.real.length;
-  const offset = modulo(steps, n);
-  if (offset === 0) return vector;
-  const turn = (values: Float64Array): Float64Array => {
-    const result = new Float64Array(n);
-    result.set(values.subarray(offset), 0);
-    result.set(values.subarray(0, offset), n - offset);
-    return result;
-  };
-  return { real: turn(vector.real), imaginary: turn(vector.imaginary) };
-}
-
-/** The vector cut to its shortest power-of-two period. */
-export function shortestPeriod(vector: ComplexVector): ComplexVector {
-  let period = vector.real.length;
-  const repeats = (values: Float64Array, half: number): boolean => {
-    for (let j = 0; j < half; j++) if (values[j] !== values[j + half]) return false;
-    return true;
-  };
-  while (period > 1 && repeats(vector.real, period / 2) && repeats(vector.imaginary, period / 2)) period /= 2;
-  return { real: vector.real.subarray(0, period), imaginary: vector.imaginary.subarray(0, period) };
-}
-
-/** The representative of k modulo slots in [−slots/2, slots/2). */
-function centre(k: number, slots: number): number {
-  const reduced = modulo(k, slots);
-  return reduced >= slots / 2 ? reduced - slots : reduced;
-}
-
-/** The representative of k modulo slots in [0, slots). */
-function modulo(k: number, slots: number): number {
-  return ((k % slots) + slots) % slots;
-}
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
-}
-
-function powersOfTwo(maximum: number): number[] {
-  const powers: number[] = [];
-  for (let power = 1; power <= maximum; power *= 2) powers.push(power);
-  return powers;
 }

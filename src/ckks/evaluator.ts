@@ -327,7 +327,7 @@ export class Evaluator {
     const element = rotationElement(reduced, parameters.degree);
     const key = this.#key(`galois-${element}`, a.level);
     using down = modDown(this.context, a.parts[1], a.level, parameters.specialCount);
-    keySwitch(this.context, down, a.level, this.#key(`galois-${element}`, a.level), { added: a.parts[0], element, into: into.parts });
+    keySwitch(this.context, down, a.level, key, { added: a.parts[0], element, into: into.parts });
   }
 
   /**

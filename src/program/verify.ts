@@ -1,6 +1,6 @@
 /** The verifier: what must hold of a program before anything runs. */
 import { AegisError } from "../base/errors.ts";
-import { checkGeometry } from "./layout.ts";
+import { checkGeometry, expandedCount, type Geometry, scoreCount } from "./layout.ts";
 import { describeOperation, type Operation, type Program, type Tensor } from "./program.ts";
 
 /** What the verifier needs to know of the parameters. */
@@ -35,6 +35,7 @@ export function verifyProgram(program: Program, capabilities: Capabilities): voi
       made.add(name);
     }
     checkContents(operation, tensor, fail);
+    checkCounts(operation, program.geometry, tensor, fail);
     checkLevels(operation, tensor, capabilities, fail);
   }
   if (!made.has(program.output)) throw new AegisError("program", `output ${program.output} is never made`);
@@ -56,6 +57,25 @@ function checkContents(operation: Operation, tensor: (name: string) => Tensor, f
   }
 }
 
+/** Ciphertexts of a tensor follow from its content; a refreshed tensor has as many as before. */
+function checkCounts(operation: Operation, geometry: Geometry, tensor: (name: string) => Tensor, fail: (message: string) => never): void {
+  for (const name of operation.outputs) {
+    const { count, content } = tensor(name);
+    const expected = content === "scores" ? scoreCount(geometry) : content === "expanded" ? expandedCount(geometry) : content === "wide" ? count : 1;
+    if (count !== expected) fail(`${name} has ${count} ciphertexts, ${content} values take ${expected}`);
+  }
+  if (operation.kind === "linear" && operation.weights.length !== operation.outputs.length) {
+    fail(`${operation.weights.length} layers make ${operation.outputs.length} tensors`);
+  }
+  if (operation.kind !== "bootstrap") return;
+  if (operation.inputs.length !== operation.outputs.length) fail(`takes ${operation.inputs.length} tensors and gives ${operation.outputs.length}`);
+  for (const [i, name] of operation.inputs.entries()) {
+    const from = tensor(name);
+    const to = tensor(operation.outputs[i] as string);
+    if (from.count !== to.count || from.content !== to.content) fail(`${to.name} has another layout than ${name}`);
+  }
+}
+
 function checkLevels(
   operation: Operation,
   tensor: (name: string) => Tensor,
@@ -72,6 +92,10 @@ function checkLevels(
       const floor = capabilities.bootstrapInput ?? 0;
       if (have < floor) fail(`${name} is at level ${have}, bootstrapping takes ${floor} or higher`);
       if (tensor(name).magnitude > bootstrapBound) fail(`${name} may reach ${tensor(name).magnitude.toFixed(1)}, at most ${bootstrapBound} can be bootstrapped`);
+    }
+    for (const name of operation.outputs) {
+      const have = tensor(name).level ?? -1;
+      if (have !== operation.target) fail(`gives level ${operation.target}, ${name} is declared at ${have}`);
     }
     return;
   }

@@ -44,6 +44,14 @@ const schema = z.object({
   layers: z.array(layer),
   pooler: fitted,
   logits: z.number().positive(),
+  /** Where a text of so many tokens is bootstrapped, as the shortest path found it. */
+  schedule: z
+    .object({
+      preset: z.string(),
+      tokens: z.number().int(),
+      bootstraps: z.array(z.object({ before: z.string(), refreshes: z.array(z.string()), from: z.number().int(), to: z.number().int() })),
+    })
+    .optional(),
 });
 
 export type FittedFunction = z.infer<typeof fitted>;

@@ -3,15 +3,16 @@ import { Bootstrapper } from "../circuits/index.ts";
 import { Context, type Parameters } from "../ckks/index.ts";
 import { NullBackend } from "../kernels/index.ts";
 import type { ModelConfig } from "../model/index.ts";
-import { type Geometry, type Program, verifyProgram } from "../program/index.ts";
+import { describeOperation, type Geometry, type Operation, type Program, verifyProgram } from "../program/index.ts";
 import type { Calibration } from "./calibration.ts";
-import { type KernelTimes, NullCosts } from "./costs.ts";
+import { type KernelTimes, NullCosts, referenceTimes } from "./costs.ts";
 import { buildGraph } from "./graph.ts";
-import { schedule } from "./schedule.ts";
+import { originOf, schedule } from "./schedule.ts";
 
 export interface CompileOptions {
   /** Real tokens of the text. */
   readonly length: number;
+  /** Kernel times of this machine, for the forecast; they do not change the program. */
   readonly times: KernelTimes;
   readonly geometry?: Geometry;
 }
@@ -48,8 +49,8 @@ export function compile(config: ModelConfig, calibration: Calibration, parameter
   const backend = new NullBackend();
   const context = new Context(parameters, backend);
   using bootstrapper = new Bootstrapper(context, geometry.tokens * geometry.lanes);
-  const costs = new NullCosts(context, backend, graph, options.times, bootstrapper);
-  const program = schedule(graph, costs, {
+  const costs = new NullCosts(context, backend, graph, bootstrapper);
+  const program = schedule(graph, costs.model(referenceTimes), {
     preset: parameters.name,
     bootstrapLevel: bootstrapper.outputLevel,
     bootstrapInput: bootstrapper.inputLevel,
@@ -61,10 +62,20 @@ export function compile(config: ModelConfig, calibration: Calibration, parameter
     bootstrapLevel: bootstrapper.outputLevel,
     bootstrapInput: bootstrapper.inputLevel,
   });
+  const forecast = costs.model(options.times);
   const seconds = program.operations.map((operation) => {
-    if (operation.kind !== "bootstrap") return costs.operation(operation, operation.level as number);
+    if (operation.kind !== "bootstrap") return forecast.operation(operation, operation.level as number);
     const count = operation.inputs.reduce((sum, name) => sum + (program.tensors[name]?.count ?? 0), 0);
-    return Math.ceil(count / 2) * costs.bootstrap();
+    return Math.ceil(count / 2) * forecast.bootstrap();
   });
   return { program, seconds };
+}
+
+/** Where a program bootstraps: before which operation, what, from and to which level. */
+export function bootstrapPlaces(program: Program): NonNullable<Calibration["schedule"]>["bootstraps"] {
+  return program.operations.flatMap((operation, index) => {
+    if (operation.kind !== "bootstrap") return [];
+    const next = program.operations[index + 1] as Operation;
+    return [{ before: describeOperation(next), refreshes: operation.inputs.map(originOf), from: operation.level as number, to: operation.target }];
+  });
 }

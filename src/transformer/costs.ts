@@ -2,6 +2,7 @@
  * What operations cost, from running them on the null backend: the real code counts its own kernel
  * work, keys and memory. Operations of equal shape are counted once.
  */
+import { AegisError } from "../base/errors.ts";
 import type { Bootstrapper } from "../circuits/index.ts";
 import { Ciphertext, type Context, Evaluator, type KeyName, type KeySource, type LoadedKey } from "../ckks/index.ts";
 import { emptyWork, kernelNames, type KernelWork, type NullBackend } from "../kernels/index.ts";
@@ -15,6 +16,22 @@ import { type CostModel, originOf } from "./schedule.ts";
 
 /** Seconds per unit of each kind of kernel work. */
 export type KernelTimes = KernelWork;
+
+/**
+ * Times of one core of a 2024 server processor (AMD Zen 5, 4 GHz, WebAssembly). Schedules are made
+ * with these, whatever the machine, so that a model compiles to the same program everywhere.
+ */
+export const referenceTimes: KernelTimes = {
+  ntt: 0.26e-9,
+  elementwise: 0.11e-9,
+  product: 0.36e-9,
+  scalarProduct: 0.25e-9,
+  multiplySum: 0.35e-9,
+  multiplySumPair: 0.42e-9,
+  automorphism: 0.16e-9,
+  convert: 0.15e-9,
+  upload: 0.5e-9,
+};
 
 /** Σ work · times. */
 export function secondsOf(work: KernelWork, times: KernelTimes): number {
@@ -50,51 +67,55 @@ export class RecordingKeys implements KeySource {
   }
 }
 
-/** Counts operations of one program on a null backend. */
-export class NullCosts implements CostModel {
+/** Counts the work of operations of one program on a null backend. */
+export class NullCosts {
   readonly keys: RecordingKeys;
   readonly #backend: NullBackend;
   readonly #context: Context;
   readonly #environment: Environment;
   readonly #program: UnscheduledProgram;
-  readonly #times: KernelTimes;
-  readonly #seen = new Map<string, number>();
-  #bootstrap: number | undefined;
+  readonly #seen = new Map<string, KernelWork>();
+  #bootstrap: KernelWork | undefined;
 
-  constructor(context: Context, backend: NullBackend, program: UnscheduledProgram, times: KernelTimes, bootstrapper: Bootstrapper | undefined) {
+  constructor(context: Context, backend: NullBackend, program: UnscheduledProgram, bootstrapper: Bootstrapper | undefined) {
     this.#backend = backend;
     this.#context = context;
     this.#program = program;
-    this.#times = times;
     this.keys = new RecordingKeys(context);
     this.#environment = new Environment(new Evaluator(context, this.keys), program.geometry, program.length, bootstrapper);
   }
 
-  operation(operation: Operation, level: number): number {
-    const shape = this.#shape(operation, level);
-    let seconds = this.#seen.get(shape);
-    if (seconds === undefined) {
-      seconds = secondsOf(this.work(operation, level), this.#times);
-      this.#seen.set(shape, seconds);
-    }
-    return seconds;
+  /** What operations cost when kernels take these times. */
+  model(times: KernelTimes): CostModel {
+    const bootstrap = secondsOf(this.bootstrap(), times);
+    return { operation: (operation, level) => secondsOf(this.operation(operation, level), times), bootstrap: () => bootstrap };
   }
 
-  bootstrap(): number {
+  /** Kernel work of an operation (not of bootstrapping) at a level. */
+  operation(operation: Operation, level: number): KernelWork {
+    const shape = this.#shape(operation, level);
+    let work = this.#seen.get(shape);
+    if (work === undefined) {
+      work = this.#count(operation, level);
+      this.#seen.set(shape, work);
+    }
+    return work;
+  }
+
+  /** Kernel work of one bootstrapping. */
+  bootstrap(): KernelWork {
     if (this.#bootstrap === undefined) {
       const { bootstrapper } = this.#environment;
-      if (bootstrapper === undefined) return Number.POSITIVE_INFINITY;
+      if (bootstrapper === undefined) throw new AegisError("parameters", "these parameters cannot bootstrap");
       const before = { ...this.#backend.work };
       using a = this.#fake(bootstrapper.inputLevel);
-      using result = bootstrapper.bootstrap(this.#environment.evaluator, a);
-      void result;
-      this.#bootstrap = secondsOf(difference(this.#backend.work, before), this.#times);
+      bootstrapper.bootstrap(this.#environment.evaluator, a).dispose();
+      this.#bootstrap = difference(this.#backend.work, before);
     }
     return this.#bootstrap;
   }
 
-  /** Kernel work of an operation at a level. */
-  work(operation: Operation, level: number): KernelWork {
+  #count(operation: Operation, level: number): KernelWork {
     const before = { ...this.#backend.work };
     const inputs = operation.inputs.map((name) => {
       const { count } = this.#tensor(name);

@@ -69,7 +69,7 @@ export class Bootstrapper implements Disposable {
     if (this.outputLevel <= this.inputLevel) {
       throw new AegisError("parameters", `parameters ${parameters.name}: bootstrapping takes all of the ${top} levels`, { hint: "add levels" });
     }
-    this.#sine = evalModPlan({ K: spec.range, doubleAngles: spec.doubleAngles, degree: spec.cosineDegree, centred: true });
+    this.#sine = evalModPlan({ K: spec.range, doubleAngles: spec.doubleAngles, degree: spec.cosineDegree, centred: true, domain: "interval" });
     const q0 = 2 ** parameters.logModulus(0);
     this.#toCoefficients = toCoefficients(context, slots, this.inputLevel, q0 / 2 ** spec.logMessageRatio / parameters.scale);
     // 1/n of the inverse FFT, 1/2 of the real part, the sine's interval, the factor of the trace.

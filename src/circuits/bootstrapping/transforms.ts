@@ -1,10 +1,18 @@
 /** The encoded transforms of bootstrapping: slots → coefficients and back. */
 import type { Context } from "../../ckks/index.ts";
-import { LinearTransform } from "../linear-transform.ts";
+import { type DiagonalMatrix, LinearTransform } from "../linear-transform.ts";
 import { coefficientFactors, doubleMatrix, scaleMatrix, moduloIndices, slotFactors, withoutNegativeIndices } from "./dft.ts";
 
-/** Baby steps of every factor: eight rotation keys a factor, one of them for all its giant steps. */
-const babySteps = 8;
+/** Rotations by up to this many strides have keys of their own; the rest is made of them. */
+const hoistedSteps = 8;
+
+/**
+ * Factors of more than 32 diagonals take 16 baby steps in two hoistings, which saves four giant
+ * steps for one key; smaller ones would gain nothing.
+ */
+function stepsOf(matrix: DiagonalMatrix): { babySteps: number; hoistedSteps: number } {
+  return { babySteps: matrix.diagonals.size > 32 ? 16 : 8, hoistedSteps };
+}
 
 /**
  * Slots → coefficients, from `level` downwards.
@@ -15,7 +23,7 @@ export function toCoefficients(context: Context, slots: number, level: number, g
   return factors.map((factor, i) => {
     const last = i === factors.length - 1;
     const scale = context.parameters.levelModulus(level - i) * (last ? gain : 1);
-    return new LinearTransform(context, factor, level - i, { scale, babySteps });
+    return new LinearTransform(context, factor, level - i, { scale, ...stepsOf(factor) });
   });
 }
 
@@ -33,6 +41,6 @@ export function toSlots(context: Context, slots: number, count: number, factor: 
     const matrix = i === 0 ? moduloIndices(turned, slots) : turned;
     const level = parameters.maximumLevel - i;
     const scale = parameters.levelModulus(level) * gain ** (1 / count);
-    return new LinearTransform(context, scaleMatrix(matrix, factor ** (1 / count)), level, { scale, babySteps });
+    return new LinearTransform(context, scaleMatrix(matrix, factor ** (1 / count)), level, { scale, ...stepsOf(matrix) });
   });
 }

@@ -3,9 +3,14 @@ import { readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
+import { Parameters, preset } from "../../ckks/index.ts";
 import { type Checkpoint, calibrationTexts, loadCheckpoint, loadRanges, loadTestSet, RangeRecorder, type RangeTable, referenceForward } from "../../model/index.ts";
-import { type Calibration, calibrate, calibrationFile, type FittedFunction } from "../../transformer/index.ts";
+import { bootstrapPlaces, type Calibration, calibrate, calibrationFile, compile, type FittedFunction, referenceTimes } from "../../transformer/index.ts";
 import { interruptSignal, printJson, printLine, StatusLine, table } from "../output.ts";
+import { defaultPreset } from "../session.ts";
+
+/** Length that bootstrap positions are written down for. */
+const scheduledTokens = 32;
 
 interface Options {
   model: string;
@@ -39,7 +44,16 @@ async function calibrateModel(options: Options): Promise<Calibration> {
   const used = texts.slice(0, limit);
   if (used.length === 0) throw new AegisError("input", "no texts to calibrate on", { hint: "give some with --texts FILE, one a line" });
   const ranges = await observe(checkpoint, used, signal);
-  return calibrate(checkpoint, { ...ranges, ...known }, { texts: used.length, source });
+  const calibration = calibrate(checkpoint, { ...ranges, ...known }, { texts: used.length, source });
+  return { ...calibration, schedule: scheduleOf(checkpoint, calibration) };
+}
+
+/** Bootstrap positions for a text of the default length. */
+function scheduleOf(checkpoint: Checkpoint, calibration: Calibration): NonNullable<Calibration["schedule"]> {
+  const tokens = Math.min(scheduledTokens, checkpoint.config.maximumTokens);
+  const parameters = new Parameters(preset(defaultPreset).spec);
+  const { program } = compile(checkpoint.config, calibration, parameters, { length: tokens, times: referenceTimes });
+  return { preset: defaultPreset, tokens, bootstraps: bootstrapPlaces(program) };
 }
 
 /**
@@ -102,5 +116,8 @@ function print(calibration: Calibration, path: string): void {
   }
   add("pooler: tanh", calibration.pooler);
   printLine(table(["function", "interval", "degree", "levels", "largest error"], rows));
+  for (const { before, refreshes, from, to } of calibration.schedule?.bootstraps ?? []) {
+    printLine(`bootstrap before ${before}: ${refreshes.join(", ")}, level ${from} → ${to}`);
+  }
   printLine(`${calibration.texts} texts (${calibration.source}); written to ${path}`);
 }
