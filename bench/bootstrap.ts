@@ -52,7 +52,7 @@ export async function benchBootstrap(
     const { ms: setupMs, result: bootstrapper } = once(() => new Bootstrapper(context, slots));
     const generator = new KeyGenerator(context);
     const secret = generator.secretKey();
-    const keys = new KeyStore(context);
+    const keys = new KeyStore(context, { residentBytes: 2.5 * 2 ** 30 }); // all of them
     const started = performance.now();
     for (const key of bootstrappingKeys(context, generator, secret, bootstrapper.rotations())) {
       keys.add(key);

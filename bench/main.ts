@@ -4,6 +4,7 @@
  */
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { type BertResult, benchBert, showBert } from "./bert.ts";
 import type { BootstrapResult } from "./bootstrap.ts";
 import type { ComparisonRow } from "./compare.ts";
 import type { KernelTiming } from "./kernels.ts";
@@ -22,6 +23,7 @@ export interface BenchReport {
   keys?: KeyCosts;
   kernels?: KernelTiming[];
   bootstrap?: BootstrapResult;
+  bert?: BertResult;
 }
 
 type Progress = (what: string) => void;
@@ -64,6 +66,13 @@ const parts: Readonly<Record<string, Part>> = {
       report.bootstrap = await benchBootstrap(progress);
     },
     show: ({ bootstrap }) => (bootstrap === undefined ? "" : showBootstrap(bootstrap)),
+  },
+  bert: {
+    summary: "an encrypted inference of the sentiment model at 128 bits (minutes, about 5 GiB)",
+    async run(report, progress) {
+      report.bert = await benchBert(progress);
+    },
+    show: ({ bert }) => (bert === undefined ? "" : showBert(bert)),
   },
 };
 

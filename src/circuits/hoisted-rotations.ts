@@ -45,6 +45,16 @@ export class HoistedRotations implements Disposable {
     return rotated;
   }
 
+  /** Makes these rotations and frees what making others would need. */
+  makeOnly(steps: readonly number[]): void {
+    const near = steps.filter((k) => k < this.#hop);
+    const far = steps.filter((k) => k >= this.#hop);
+    for (const k of near) this.get(k);
+    if (far.length > 0) this.#next = this.#rotatedByHop();
+    this.#hoisted[Symbol.dispose]();
+    this.#next?.makeOnly(far.map((k) => k - this.#hop));
+  }
+
   #rotatedByHop(): HoistedRotations {
     using rotated = this.#evaluator.rotateHoisted(this.#hoisted, this.#hop);
     return new HoistedRotations(this.#evaluator, rotated, this.level, this.slots, this.#hop);

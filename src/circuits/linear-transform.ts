@@ -79,6 +79,7 @@ export class LinearTransform implements Disposable {
       throw new AegisError("level", `linear transform: encoded for level ${this.level}, ciphertext at level ${a.level}`, { operation: "linear transform", level: a.level });
     }
     using rotations = new HoistedRotations(evaluator, a, this.level, this.slots, this.split.hop);
+    rotations.makeOnly(this.split.babies);
     return this.applyRotations(evaluator, rotations);
   }
 

@@ -1,7 +1,7 @@
 /**
  * Evaluation keys as the server holds them: in ordinary buffers outside backend memory (a
  * WebAssembly memory ends at 4 GiB), paged into it when an operation asks, as far as the level of
- * that operation needs, the least used first out when the budget is full. What is stored is
+ * that operation needs, least recently used first out when the budget is full. What is stored is
  * the compressed key: its uniform half is expanded straight into backend memory each time, which
  * costs less than the key switch that follows and halves the memory of a process.
  */
@@ -28,7 +28,7 @@ export interface KeySource {
 export interface KeyStoreOptions {
   /**
    * Backend memory that loaded keys may take, in bytes; a single key may take more. Default
-   * 1.5 GiB: most of the keys of a bootstrapping at N = 2^16.
+   * 2 GiB. Programs go through their keys in rounds: a budget for all of a round saves its page-ins.
    */
   readonly residentBytes?: number;
 }
@@ -36,15 +36,13 @@ export interface KeyStoreOptions {
 export class KeyStore implements KeySource, Disposable {
   readonly #context: Context;
   readonly #entries = new Map<KeyName, EvaluationKey>();
-  readonly #loaded = new Map<KeyName, LoadedKey>(); // in order of use, the latest last
+  readonly #loaded = new Map<KeyName, LoadedKey>(); // in order of use, oldest first
   readonly #budget: number;
-  /** How often each key was asked for. */
-  readonly #uses = new Map<KeyName, number>();
   #residentBytes = 0;
 
   constructor(context: Context, options: KeyStoreOptions = {}) {
     this.#context = context;
-    this.#budget = options.residentBytes ?? 1.5 * 2 ** 30;
+    this.#budget = options.residentBytes ?? 2 * 2 ** 30;
   }
 
   /** Adds a key; one of the same name with a lower level is replaced. */
@@ -76,7 +74,6 @@ export class KeyStore implements KeySource, Disposable {
         hint: "generate the keys that the program lists and add them to the key store",
       });
     }
-    this.#uses.set(name, (this.#uses.get(name) ?? 0) + 1);
     const present = this.#loaded.get(name);
     if (present === undefined) return this.#load(key, level);
     if (present.level < level) {
@@ -104,7 +101,7 @@ export class KeyStore implements KeySource, Disposable {
     const digits = parameters.digitsAt(level).length;
     const bytes = 2 * digits * moduli.length * ring.kernels.limbStride;
     while (this.#residentBytes + bytes > this.#budget && this.#loaded.size > 0) {
-      this.#evict(this.#leastUsed());
+      this.#evict(this.#loaded.keys().next().value as KeyName);
     }
     const a: Poly[] = [];
     const b: Poly[] = [];
@@ -121,18 +118,6 @@ export class KeyStore implements KeySource, Disposable {
     this.#loaded.set(key.name, loaded);
     this.#residentBytes += bytes;
     return loaded;
-  }
-
-  /**
-   * The loaded key that was asked for least often; of equals the latest. Programs go through their
-   * keys in rounds, where putting out the oldest would put out each just before its next use.
-   */
-  #leastUsed(): KeyName {
-    let found: KeyName | undefined;
-    for (const name of this.#loaded.keys()) {
-      if (found === undefined || (this.#uses.get(name) as number) <= (this.#uses.get(found) as number)) found = name;
-    }
-    return found as KeyName;
   }
 
   #upload(words: Uint32Array, moduli: readonly number[]): Poly {

@@ -25,6 +25,7 @@ const tensor = z.strictObject({
   axis: z.enum(["feature", "diagonal"]),
   count,
   content: z.enum(["single", "replicated", "wide", "scores", "expanded", "partial"]),
+  features: count.optional(),
   magnitude: z.number().nonnegative(),
   norm: z.number().positive(),
   offset: z.number(),

@@ -18,6 +18,8 @@ export interface Tensor {
   /** Ciphertexts along the axis. */
   readonly count: number;
   readonly content: Content;
+  /** Features of a token that a `wide` tensor holds; the lanes after them are of no use. */
+  readonly features?: number;
   /** Bound on the magnitude of stored values, from calibration. */
   readonly magnitude: number;
   readonly norm: number;

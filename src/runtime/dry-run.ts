@@ -24,7 +24,7 @@ export interface Requirements {
   readonly keyBytes: number;
   /** Bytes of all keys on the wire, uniform halves as seeds. */
   readonly compressedKeyBytes: number;
-  /** Peak bytes of ciphertexts, plaintexts and workspace in the backend, without keys. */
+  /** Peak bytes of ciphertexts, plaintexts and workspace in the backend, without keys and the kernels' own tables. */
   readonly workBytes: number;
   readonly counts: KeyUses & { readonly bootstraps: number };
   readonly work: KernelWork;

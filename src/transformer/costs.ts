@@ -150,12 +150,14 @@ export class NullCosts {
 }
 
 /** Ones of the shape of a linear operation's weights: which diagonals exist is what matters. */
-export function emptyWeights(program: Pick<UnscheduledProgram, "tensors" | "geometry">, operation: Operation, index: number): FoldedWeights {
+export function emptyWeights(program: Pick<UnscheduledProgram, "tensors" | "geometry" | "classes" | "output">, operation: Operation, index: number): FoldedWeights {
   const { geometry, tensors } = program;
   const output = tensors[operation.outputs[index] as string] as Tensor;
   const input = tensors[operation.inputs[0] as string] as Tensor;
-  const rows = output.content === "wide" ? output.count * geometry.lanes : geometry.width;
-  const columns = input.content === "wide" ? input.count * geometry.lanes : geometry.width;
+  const hidden = geometry.heads * geometry.headSize;
+  const narrow = output.name === program.output ? program.classes : hidden;
+  const rows = output.content === "wide" ? (output.features ?? output.count * geometry.lanes) : narrow;
+  const columns = input.content === "wide" ? (input.features ?? input.count * geometry.lanes) : hidden;
   return { rows, columns, matrix: new Float64Array(rows * columns).fill(1), bias: new Float64Array(rows) };
 }
 

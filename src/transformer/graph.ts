@@ -95,7 +95,7 @@ class GraphBuilder {
     const wide = Math.ceil(this.#config.intermediateSize / this.#geometry.lanes);
     const outputNorm = this.#centredNorm(calibration.outputNorm);
     const [inner, innerResidual] = this.#linear(forward, attentionCopies, attentionNorm, [
-      { parameter: parameter("intermediate"), output: name("inner"), norm: argument.half, offset: argument.middle, content: "wide", count: wide },
+      { parameter: parameter("intermediate"), output: name("inner"), norm: argument.half, offset: argument.middle, content: "wide", count: wide, features: this.#config.intermediateSize },
       { parameter: "identity", output: name("output.residual"), norm: outputNorm, centre: true },
     ]) as [Tensor, Tensor];
     const activated = this.#polynomial(forward, inner, name("activated"), this.#config.activation, calibration.activation, argument.half, "none");
@@ -222,6 +222,7 @@ class GraphBuilder {
       centre?: boolean;
       content?: Content;
       count?: number;
+      features?: number;
       magnitude?: number;
     }[],
   ): Tensor[] {
@@ -240,6 +241,7 @@ class GraphBuilder {
         this.#tensor(layer.output, layer.content ?? "single", layer.count ?? 1, layer.norm, {
           offset: layer.offset ?? 0,
           magnitude: layer.magnitude ?? 1.2,
+          ...(layer.features === undefined ? {} : { features: layer.features }),
         }),
       );
     }
@@ -260,7 +262,8 @@ class GraphBuilder {
     magnitude = 1.2,
   ): Tensor {
     const content = mask === "none" || input.content === "scores" ? input.content : "single";
-    const result = this.#tensor(output, content, input.count, norm, { magnitude, axis: input.axis });
+    const { features } = input;
+    const result = this.#tensor(output, content, input.count, norm, { magnitude, axis: input.axis, ...(features === undefined ? {} : { features }) });
     this.#push(path, {
       kind: "polynomial",
       function: label,
@@ -284,7 +287,7 @@ class GraphBuilder {
     content: Content,
     count: number,
     norm: number,
-    options: { offset?: number; magnitude?: number; axis?: Axis } = {},
+    options: { offset?: number; magnitude?: number; axis?: Axis; features?: number } = {},
   ): Tensor {
     const tensor: Tensor = {
       name,
@@ -294,6 +297,7 @@ class GraphBuilder {
       magnitude: options.magnitude ?? 1,
       norm,
       offset: options.offset ?? 0,
+      ...(options.features === undefined ? {} : { features: options.features }),
     };
     this.#tensors[name] = tensor;
     return tensor;

@@ -1,18 +1,14 @@
 /** The encoded transforms of bootstrapping: slots → coefficients and back. */
 import type { Context } from "../../ckks/index.ts";
-import { type DiagonalMatrix, LinearTransform } from "../linear-transform.ts";
+import { LinearTransform } from "../linear-transform.ts";
 import { coefficientFactors, doubleMatrix, scaleMatrix, moduloIndices, slotFactors, withoutNegativeIndices } from "./dft.ts";
 
-/** Rotations by up to this many strides have keys of their own; the rest is made of them. */
-const hoistedSteps = 8;
-
 /**
- * Factors of more than 32 diagonals take 16 baby steps in two hoistings, which saves four giant
- * steps for one key; smaller ones would gain nothing.
+ * Baby steps of every factor, and how many of them share one hoisting: five rotation keys serve
+ * the factors of one stride, three for babies, one for the second hoisting, one for the chain of
+ * giant steps. Eight of a hoisting would be 4 % faster for three more keys a stride.
  */
-function stepsOf(matrix: DiagonalMatrix): { babySteps: number; hoistedSteps: number } {
-  return { babySteps: matrix.diagonals.size > 32 ? 16 : 8, hoistedSteps };
-}
+const steps = { babySteps: 8, hoistedSteps: 4 } as const;
 
 /**
  * Slots → coefficients, from `level` downwards.
@@ -23,7 +19,7 @@ export function toCoefficients(context: Context, slots: number, level: number, g
   return factors.map((factor, i) => {
     const last = i === factors.length - 1;
     const scale = context.parameters.levelModulus(level - i) * (last ? gain : 1);
-    return new LinearTransform(context, factor, level - i, { scale, ...stepsOf(factor) });
+    return new LinearTransform(context, factor, level - i, { scale, ...steps });
   });
 }
 
@@ -31,7 +27,14 @@ export function toCoefficients(context: Context, slots: number, level: number, g
  * Coefficients → slots, from the highest level downwards, times `factor`, the scale times `gain`.
  * With `packed` the slots are doubled: those of −i times the result follow those of the result.
  */
-export function toSlots(context: Context, slots: number, count: number, factor: number, gain: number, packed: boolean): LinearTransform[] {
+export function toSlots(
+  context: Context,
+  slots: number,
+  count: number,
+  factor: number,
+  gain: number,
+  packed: boolean,
+): LinearTransform[] {
   const { parameters } = context;
   let factors = coefficientFactors(slots, count);
   // The first factor has no compact diagonals anyway; its second half carries the factor −i on.
@@ -41,6 +44,6 @@ export function toSlots(context: Context, slots: number, count: number, factor: 
     const matrix = i === 0 ? moduloIndices(turned, slots) : turned;
     const level = parameters.maximumLevel - i;
     const scale = parameters.levelModulus(level) * gain ** (1 / count);
-    return new LinearTransform(context, scaleMatrix(matrix, factor ** (1 / count)), level, { scale, ...stepsOf(matrix) });
+    return new LinearTransform(context, scaleMatrix(matrix, factor ** (1 / count)), level, { scale, ...steps });
   });
 }
