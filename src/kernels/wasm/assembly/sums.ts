@@ -126,16 +126,19 @@ const manyTerms: u32 = 5;
 let touched: u32 = 0;
 
 /**
- * Reads a word of every cache line of the next block of each term: keys and digits come from
- * memory, and more streams than the hardware follows would be waited for line by line.
+ * Reads a word of every cache line of the next block of each term: keys, digits and rotations come
+ * from memory, and more streams than the hardware follows would be waited for line by line. A term
+ * is three addresses, the first of an operand whose words stand for runs of 2^logRun.
  */
-function touch(terms: usize, words: usize, start: u32): void {
+function touch(terms: usize, count: u32, start: u32, logRun: u32): void {
   let all: u32 = 0;
-  const end = terms + (words << 2);
-  for (let p = terms; p < end; p += 4) {
-    const x = load<u32>(p) + (<usize>start << 2);
-    for (let line: usize = 0; line < <usize>ahead << 2; line += 256) {
-      all |= load<u32>(x + line) | load<u32>(x + line, 64) | load<u32>(x + line, 128) | load<u32>(x + line, 192);
+  for (let p = terms, end = terms + <usize>count * 12; p < end; p += 12) {
+    const a = load<u32>(p) + (<usize>(start >> logRun) << 2);
+    for (let line: usize = 0, bytes = (<usize>ahead << 2) >> logRun; line < bytes; line += 64) all |= load<u32>(a + line);
+    const b = load<u32>(p, 4) + (<usize>start << 2);
+    const c = load<u32>(p, 8) + (<usize>start << 2);
+    for (let line: usize = 0; line < <usize>ahead << 2; line += 128) {
+      all |= load<u32>(b + line) | load<u32>(b + line, 64) | load<u32>(c + line) | load<u32>(c + line, 64);
     }
   }
   touched = all;
@@ -160,9 +163,9 @@ function pairLoop(
   const qv = i32x4.splat(q);
   const qiv = i32x4.splat(qi);
   const tv = foldVector(t);
-  const far = layout == 0 && count >= manyTerms && n >= ahead;
+  const far = count >= manyTerms && n >= ahead;
   for (let i: u32 = 0; i < n; i += 8) {
-    if (far && (i & (ahead - 1)) == 0) touch(terms, <usize>count * 3, i);
+    if (far && (i & (ahead - 1)) == 0) touch(terms, count, i, logRun);
     let s0 = i64x2.splat(0);
     let s1 = i64x2.splat(0);
     let s2 = i64x2.splat(0);
