@@ -1,7 +1,8 @@
 /**
  * Evaluation keys as the server holds them: in ordinary buffers outside backend memory (a
  * WebAssembly memory ends at 4 GiB), paged into it when an operation asks, as far as the level of
- * that operation needs, least recently used first out when the budget is full. What is stored is
+ * that operation needs. When the budget is full, the key whose next use is furthest goes first if the
+ * order of uses is known, the least recently used otherwise. What is stored is
  * the compressed key: its uniform half is expanded straight into backend memory each time, which
  * costs less than the key switch that follows and halves the memory of a process.
  */
@@ -9,6 +10,7 @@ import { AegisError } from "../base/errors.ts";
 import { Poly } from "../ring/poly.ts";
 import type { Context } from "./context.ts";
 import { type EvaluationKey, expandUniform, type KeyName, keyModuli, seedDomains } from "./keys.ts";
+import { PageOrder } from "./page-order.ts";
 
 /** An evaluation key in backend memory, one pair of polynomials per digit. */
 export interface LoadedKey {
@@ -38,6 +40,7 @@ export class KeyStore implements KeySource, Disposable {
   readonly #entries = new Map<KeyName, EvaluationKey>();
   readonly #loaded = new Map<KeyName, LoadedKey>(); // in order of use, oldest first
   readonly #budget: number;
+  #order: PageOrder | undefined;
   #residentBytes = 0;
 
   constructor(context: Context, options: KeyStoreOptions = {}) {
@@ -51,6 +54,11 @@ export class KeyStore implements KeySource, Disposable {
     if (present !== undefined && present.level >= key.level) return;
     this.#evict(key.name);
     this.#entries.set(key.name, key);
+  }
+
+  /** Tells in which order keys will be asked for from here on. */
+  expect(sequence: readonly KeyName[]): void {
+    this.#order = new PageOrder(sequence);
   }
 
   /** Names and levels of the keys held. */
@@ -74,6 +82,7 @@ export class KeyStore implements KeySource, Disposable {
         hint: "generate the keys that the program lists and add them to the key store",
       });
     }
+    this.#order?.advance(name);
     const present = this.#loaded.get(name);
     if (present === undefined) return this.#load(key, level);
     if (present.level < level) {
@@ -101,7 +110,7 @@ export class KeyStore implements KeySource, Disposable {
     const digits = parameters.digitsAt(level).length;
     const bytes = 2 * digits * moduli.length * ring.kernels.limbStride;
     while (this.#residentBytes + bytes > this.#budget && this.#loaded.size > 0) {
-      this.#evict(this.#loaded.keys().next().value as KeyName);
+      this.#evict(this.#victim());
     }
     const a: Poly[] = [];
     const b: Poly[] = [];
@@ -118,6 +127,21 @@ export class KeyStore implements KeySource, Disposable {
     this.#loaded.set(key.name, loaded);
     this.#residentBytes += bytes;
     return loaded;
+  }
+
+  /** The loaded key that will be missed last. */
+  #victim(): KeyName {
+    let victim = this.#loaded.keys().next().value as KeyName;
+    if (this.#order === undefined) return victim;
+    let furthest = -1;
+    for (const name of this.#loaded.keys()) {
+      const distance = this.#order.distance(name);
+      if (distance > furthest) {
+        furthest = distance;
+        victim = name;
+      }
+    }
+    return victim;
   }
 
   #upload(words: Uint32Array, moduli: readonly number[]): Poly {

@@ -17,7 +17,16 @@ export interface Preset {
 
 const repeat = (bits: number, count: number): number[] => new Array<number>(count).fill(bits);
 
-/** Sizes shared by all presets with bootstrapping, from level 1 upwards. */
+/**
+ * Sizes shared by all presets with bootstrapping, from level 1 upwards: slots → coefficients (its
+ * dense factor at the lowest level has the finer plaintexts, and the change to the smaller scale of
+ * `logMessageRatio`), what programs use, unpacking, EvalMod, coefficients → slots.
+ *
+ * With 15 special primes at N = 2^16: log2(QP) = 1742.9, three gadget digits, an evaluation key at the
+ * highest level of 50 MB (seed-compressed) and 101 MB (in use). Bootstrapping takes 15 rotation keys at
+ * full slots, 16 at a quarter of N. Measured with values uniform in [−1, 1]: 22.2 to 22.7 bits on
+ * average, 18.3 for the worst of 32768 slots.
+ */
 function bootstrappingLevels(usable: number): number[] {
   return [50, 29, 29, ...repeat(50, usable), 29, ...repeat(56, 8), ...repeat(53, 3)];
 }
@@ -35,7 +44,7 @@ const bootstrapping = {
 export const presets = {
   "bootstrap-16": {
     summary: "Encrypted Transformers: bootstrapping with 10 levels of 50 bits left",
-    bootstrappingBits: 20,
+    bootstrappingBits: 21.5,
     logFailure: -138.7,
     spec: {
       name: "bootstrap-16",

@@ -56,6 +56,7 @@ export async function infer(options: InferenceOptions, text: string) {
     const input = client.encrypt(program, ids);
     const encrypt = since(encryptStart);
     const inferenceStart = performance.now();
+    server.expectKeys(needed.keySequence);
     const { output, seconds } = await server.infer(input, {
       signal,
       forecast: compiled.seconds,

@@ -15,6 +15,8 @@ export class CountingKeys implements KeySource {
   #multiplications = 0;
   #rotations = 0;
   #switches = 0;
+  /** Names in order of use. */
+  readonly sequence: KeyName[] = [];
 
   constructor(keys: KeySource) {
     this.#keys = keys;
@@ -22,6 +24,7 @@ export class CountingKeys implements KeySource {
 
   key(name: KeyName, level: number): LoadedKey {
     this.#switches++;
+    this.sequence.push(name);
     if (name === "relinearisation") this.#multiplications++;
     else if (name.startsWith("galois-")) this.#rotations++;
     return this.#keys.key(name, level);

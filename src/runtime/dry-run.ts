@@ -28,6 +28,8 @@ export interface Requirements {
   readonly workBytes: number;
   readonly counts: KeyUses & { readonly bootstraps: number };
   readonly work: KernelWork;
+  /** Keys in the order in which a run asks for them. */
+  readonly keySequence: readonly KeyName[];
 }
 
 /** Runs the program on the null device. */
@@ -56,6 +58,7 @@ export async function requirements(program: Program, parameters: Parameters): Pr
     workBytes: backend.memory().peak - recorded.bytes,
     counts: { ...keys.uses, bootstraps: bootstrapCount(program) },
     work: { ...backend.work },
+    keySequence: keys.sequence,
   };
 }
 

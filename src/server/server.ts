@@ -3,7 +3,7 @@
  * give it a secret key.
  */
 import { Bootstrapper } from "../circuits/index.ts";
-import { type Ciphertext, type Context, type EvaluationKey, Evaluator, KeyStore, type KeyStoreOptions } from "../ckks/index.ts";
+import { type Ciphertext, type Context, type EvaluationKey, Evaluator, type KeyName, KeyStore, type KeyStoreOptions } from "../ckks/index.ts";
 import type { Checkpoint } from "../model/index.ts";
 import { type Program, slotsOf } from "../program/index.ts";
 import { CountingKeys, type KeyUses, runProgram, type RunOptions, type RunResult } from "../runtime/index.ts";
@@ -29,6 +29,11 @@ export class Server implements Disposable {
   /** Takes an evaluation key from the client. */
   addKey(key: EvaluationKey): void {
     this.#keys.add(key);
+  }
+
+  /** Tells the order in which a run asks for keys, so that the right ones stay in backend memory. */
+  expectKeys(sequence: readonly KeyName[]): void {
+    this.#keys.expect(sequence);
   }
 
   /** Runs the program; the caller disposes of the output. */

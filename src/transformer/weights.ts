@@ -68,8 +68,10 @@ function centre(matrix: Float64Array, bias: Float64Array, rows: number, columns:
 function lookup(checkpoint: Checkpoint, name: string): LinearWeights | NormWeights {
   const parts = name.split(".");
   let found: unknown;
-  if (parts[0] === "layers") found = checkpoint.layers[Number(parts[1])]?.[parts[2] as keyof LayerWeights];
-  else if (name === "pooler") found = checkpoint.pooler;
+  if (parts[0] === "layers") {
+    const layer = checkpoint.layers[Number(parts[1])];
+    if (layer !== undefined && Object.hasOwn(layer, parts[2] ?? "")) found = layer[parts[2] as keyof LayerWeights];
+  } else if (name === "pooler") found = checkpoint.pooler;
   else if (name === "classifier") found = checkpoint.classifier;
   if (found === undefined) throw new AegisError("program", `the checkpoint has no parameter ${name}`);
   return found as LinearWeights | NormWeights;
