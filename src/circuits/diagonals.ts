@@ -35,7 +35,12 @@ const giantCost = 6;
  * The split with the least key-switching work. Every rotation needs a key of its own, so a baby
  * step is charged for its key as well.
  */
-export function splitDiagonals(indices: readonly number[], slots: number, babySteps?: number, hoistedSteps?: number): BabyGiantSplit {
+export function splitDiagonals(
+  indices: readonly number[],
+  slots: number,
+  babySteps?: number,
+  hoistedSteps?: number,
+): BabyGiantSplit {
   const positive = [...new Set(indices.map((k) => modulo(k, slots)))].sort((a, b) => a - b);
   const centred = [...new Set(indices.map((k) => centre(k, slots)))].sort((a, b) => a - b);
   let stride = slots;
@@ -47,7 +52,8 @@ export function splitDiagonals(indices: readonly number[], slots: number, babySt
     for (const representatives of [positive, centred]) {
       const split = splitBy(representatives, stride, steps);
       const keys = split.chained ? new Set(split.giants.map(Math.sign)).size : split.giants.length;
-      const cost = split.babies.filter((k) => k !== 0).length + giantCost * split.giants.filter((k) => k !== 0).length + keys / 4;
+      const cost =
+        split.babies.filter((k) => k !== 0).length + giantCost * split.giants.filter((k) => k !== 0).length + keys / 4;
       if (cost < bestCost) {
         bestCost = cost;
         best = split;
@@ -69,7 +75,13 @@ function splitBy(indices: readonly number[], stride: number, babySteps: number):
     babies.add(k - giant);
   }
   const chained = [...giants].every((k) => k === 0 || Math.abs(k) === width || giants.has(k - Math.sign(k) * width));
-  return { stride, babySteps, babies: [...babies].sort((a, b) => a - b), giants: [...giants].sort((a, b) => a - b), chained };
+  return {
+    stride,
+    babySteps,
+    babies: [...babies].sort((a, b) => a - b),
+    giants: [...giants].sort((a, b) => a - b),
+    chained,
+  };
 }
 
 /** The rotations that a transform asks keys for. */

@@ -60,6 +60,13 @@ export class HoistedRotations implements Disposable {
     return new HoistedRotations(this.#evaluator, rotated, this.level, this.slots, this.#hop);
   }
 
+  /** Frees the rotation by `steps`; asked for again, it is made again. */
+  release(steps: number): void {
+    const reduced = ((steps % this.slots) + this.slots) % this.slots;
+    this.#made.get(reduced)?.[Symbol.dispose]();
+    this.#made.delete(reduced);
+  }
+
   [Symbol.dispose](): void {
     this.#next?.[Symbol.dispose]();
     for (const rotated of this.#made.values()) rotated[Symbol.dispose]();

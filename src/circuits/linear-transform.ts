@@ -10,12 +10,33 @@
  */
 import { AegisError } from "../base/errors.ts";
 import { powerOfTwo } from "../base/validate.ts";
-import { type Ciphertext, type Context, Encoder, type Evaluator, ExtendedCiphertext, type Plaintext } from "../ckks/index.ts";
+import {
+  type Ciphertext,
+  type Context,
+  Encoder,
+  type Evaluator,
+  ExtendedCiphertext,
+  type Plaintext,
+} from "../ckks/index.ts";
 import type { Limbs } from "../kernels/backend.ts";
-import { type BabyGiantSplit, centre, type DiagonalMatrix, mergeDiagonals, shift, shortestPeriod, splitDiagonals } from "./diagonals.ts";
+import {
+  type BabyGiantSplit,
+  centre,
+  type DiagonalMatrix,
+  mergeDiagonals,
+  shift,
+  shortestPeriod,
+  splitDiagonals,
+} from "./diagonals.ts";
 import { HoistedRotations } from "./hoisted-rotations.ts";
 
-export { type BabyGiantSplit, type DiagonalMatrix, shortestPeriod, splitDiagonals, transformRotations } from "./diagonals.ts";
+export {
+  type BabyGiantSplit,
+  type DiagonalMatrix,
+  shortestPeriod,
+  splitDiagonals,
+  transformRotations,
+} from "./diagonals.ts";
 
 /** How a matrix is encoded. */
 export interface LinearTransformOptions {
@@ -26,7 +47,6 @@ export interface LinearTransformOptions {
   /** Babies that share one hoisting, see {@link BabyGiantSplit.hop}; default: all of them. */
   readonly hoistedSteps?: number;
 }
-
 
 interface Term {
   readonly baby: number;
@@ -76,7 +96,11 @@ export class LinearTransform implements Disposable {
   /** matrix · a over QP at `level`, scale a.scale · this.scale, before ModDown and rescale. */
   applyExtended(evaluator: Evaluator, a: Ciphertext): ExtendedCiphertext {
     if (a.level < this.level) {
-      throw new AegisError("level", `linear transform: encoded for level ${this.level}, ciphertext at level ${a.level}`, { operation: "linear transform", level: a.level });
+      throw new AegisError(
+        "level",
+        `linear transform: encoded for level ${this.level}, ciphertext at level ${a.level}`,
+        { operation: "linear transform", level: a.level },
+      );
     }
     using rotations = new HoistedRotations(evaluator, a, this.level, this.slots, this.split.hop);
     rotations.makeOnly(this.split.babies);
@@ -86,7 +110,9 @@ export class LinearTransform implements Disposable {
   /** As {@link applyExtended}, on rotations that several transforms of one operand share. */
   applyRotations(evaluator: Evaluator, rotations: HoistedRotations): ExtendedCiphertext {
     const scale = rotations.scale * this.scale;
-    return this.split.chained ? this.#sumChained(evaluator, rotations, scale) : this.#sumDirect(evaluator, rotations, scale);
+    return this.split.chained
+      ? this.#sumChained(evaluator, rotations, scale)
+      : this.#sumDirect(evaluator, rotations, scale);
   }
 
   /** matrix · a, rescaled: one level lower, scale a.scale · this.scale / level modulus. */
@@ -131,7 +157,12 @@ export class LinearTransform implements Disposable {
   }
 
   /** Σ plaintext · baby rotation of one giant step. */
-  #row({ ring, parameters }: Context, giant: number, rotations: HoistedRotations, scale: number): ExtendedCiphertext | undefined {
+  #row(
+    { ring, parameters }: Context,
+    giant: number,
+    rotations: HoistedRotations,
+    scale: number,
+  ): ExtendedCiphertext | undefined {
     const row = this.#rows.get(giant);
     if (row === undefined) return undefined;
     const byRun = new Map<number, { a: Limbs[]; b0: Limbs[]; b1: Limbs[] }>();

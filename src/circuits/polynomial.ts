@@ -89,11 +89,15 @@ export function evaluateInBasis(
   const highest = u.level - polynomialDepth(Math.max(degree, 1));
   const level = options.level ?? highest;
   if (highest < 0 || level > highest) {
-    throw new AegisError("level", `polynomial of degree ${degree}: needs ${polynomialDepth(degree)} levels above level ${Math.max(level, 0)}, the ciphertext is at level ${u.level}`, {
-      operation: "polynomial",
-      level: u.level,
-      hint: "bootstrap before it, or take a polynomial of lower degree",
-    });
+    throw new AegisError(
+      "level",
+      `polynomial of degree ${degree}: needs ${polynomialDepth(degree)} levels above level ${Math.max(level, 0)}, the ciphertext is at level ${u.level}`,
+      {
+        operation: "polynomial",
+        level: u.level,
+        hint: "bootstrap before it, or take a polynomial of lower degree",
+      },
+    );
   }
   const run = new Evaluation(evaluator, basis, u.slots, babyCount(series, highest, u.level));
   using sum = run.node(series, level, options.scale ?? u.scale);
@@ -192,7 +196,14 @@ function babyCount(series: readonly number[], level: number, top: number): numbe
   return best;
 }
 
-function countNode(series: readonly number[], level: number, babies: number, top: number, made: Set<number>, cost: { switches: number }): boolean {
+function countNode(
+  series: readonly number[],
+  level: number,
+  babies: number,
+  top: number,
+  made: Set<number>,
+  cost: { switches: number },
+): boolean {
   const degree = series.length - 1;
   if (isLeaf(degree, babies, (k) => top - depthOf(k) > level)) {
     for (let k = 1; k <= degree; k++) if (series[k] !== 0) countPower(k, made, cost);

@@ -63,13 +63,24 @@ export interface ProductSteps {
 }
 
 /** Σ_d digit_d · key_d: two extended polynomials (parts 0 and 1). */
-export function keyProduct(context: Context, digits: readonly Poly[], key: LoadedKey, steps: ProductSteps = {}): readonly [Poly, Poly] {
+export function keyProduct(
+  context: Context,
+  digits: readonly Poly[],
+  key: LoadedKey,
+  steps: ProductSteps = {},
+): readonly [Poly, Poly] {
   const basis = (digits[0] as Poly).moduli;
   return productByLimbs(context, basis, digits.length, (d, i) => (digits[d] as Poly).limb(i), key, steps);
 }
 
 /** ModUp and {@link keyProduct} of one polynomial at `level` in one. */
-export function keySwitch(context: Context, poly: Limbs, level: number, key: LoadedKey, steps: ProductSteps = {}): readonly [Poly, Poly] {
+export function keySwitch(
+  context: Context,
+  poly: Limbs,
+  level: number,
+  key: LoadedKey,
+  steps: ProductSteps = {},
+): readonly [Poly, Poly] {
   const { ring, parameters } = context;
   const ranges = parameters.digitsAt(level);
   const digits = raiseDigits(context, poly, level, key.specialCount);
@@ -109,10 +120,19 @@ function productByLimbs(
     const product = direct ? targets : [at(scratch, 0), at(scratch, 1)];
     const [product0, product1] = product as [Limbs, Limbs];
     const keyLimbs = (half: readonly Poly[]): Limbs[] => indices.map((d) => (half[d] as Poly).limb(i));
-    kernels.multiplySumPair(product0, product1, indices.map((d) => digit(d, i)), keyLimbs(key.b), keyLimbs(key.a), false, 0);
+    kernels.multiplySumPair(
+      product0,
+      product1,
+      indices.map((d) => digit(d, i)),
+      keyLimbs(key.b),
+      keyLimbs(key.a),
+      false,
+      0,
+    );
     const own = i - key.specialCount;
     for (const [k, part] of lifted.entries()) {
-      if (part !== undefined && own >= 0) kernels.multiplyScalarAdd(product[k] as Limbs, ring.limb(part, own), scalars.subarray(own, own + 1));
+      if (part !== undefined && own >= 0)
+        kernels.multiplyScalarAdd(product[k] as Limbs, ring.limb(part, own), scalars.subarray(own, own + 1));
     }
     if (added !== undefined) kernels.add(product0, product0, ring.limb(added, i));
     if (direct) continue;
@@ -154,7 +174,8 @@ export function liftScalars(context: Context, moduli: readonly number[], special
   const { ring, parameters } = context;
   return ring.scalars(`P${specialCount}`, moduli, (q) => {
     let product = 1n;
-    for (const index of parameters.special.slice(0, specialCount)) product = (product * BigInt(ring.primes[index] as number)) % BigInt(q);
+    for (const index of parameters.special.slice(0, specialCount))
+      product = (product * BigInt(ring.primes[index] as number)) % BigInt(q);
     return Number(product);
   });
 }

@@ -3,6 +3,7 @@ import { basename } from "node:path";
 import { AegisError } from "../base/errors.ts";
 import { describeSecret, insecureRandomness, secureRandomness } from "../ckks/index.ts";
 import { Client } from "../client/index.ts";
+import type { MemoryReport } from "../kernels/index.ts";
 import { embed, referenceForward } from "../model/index.ts";
 import { requirements } from "../runtime/index.ts";
 import { Server } from "../server/index.ts";
@@ -43,7 +44,7 @@ export async function infer(options: InferenceOptions, text: string) {
   try {
     using client = new Client(context, checkpoint, randomness);
     const keysStart = performance.now();
-    using server = new Server(context, checkpoint, program);
+    using server = new Server(context, checkpoint, program, { residentBytes: keyBudget(backend.memory(), needed.workBytes) });
     let made = 0;
     for (const key of client.keys(needed.keys)) {
       server.addKey(key);
@@ -100,6 +101,11 @@ export async function infer(options: InferenceOptions, text: string) {
     status.clear();
     backend.dispose();
   }
+}
+
+/** Backend memory that is left for keys, with room for what the allocator cannot use. */
+function keyBudget({ used, limit }: MemoryReport, workBytes: number): number {
+  return Math.max(2 ** 28, 0.85 * (limit - used - workBytes));
 }
 
 function seeded(value: string) {

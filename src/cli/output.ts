@@ -1,4 +1,5 @@
 /** What commands print: results on stdout, progress and warnings on stderr. */
+import { rename, rm, writeFile } from "node:fs/promises";
 import { styleText } from "node:util";
 import Table from "cli-table3";
 import type { Progress } from "../runtime/index.ts";
@@ -47,6 +48,18 @@ export function formatBytes(bytes: number): string {
 export function formatSeconds(seconds: number): string {
   if (seconds >= 90) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
   return seconds >= 10 ? `${seconds.toFixed(0)} s` : `${seconds.toFixed(2)} s`;
+}
+
+/** Writes a file whole or not at all. */
+export async function writeWhole(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    await writeFile(temporary, text);
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
 }
 
 /** One line on stderr that is written over; nothing when stderr is not a terminal. */

@@ -121,6 +121,9 @@ export class Ring {
 
   /** Limb i of a view. */
   limb(view: Limbs, i: number): Limbs {
-    return { address: view.address + i * this.kernels.limbStride, moduli: this.singles[view.moduli[i] as number] as readonly number[] };
+    return {
+      address: view.address + i * this.kernels.limbStride,
+      moduli: this.singles[view.moduli[i] as number] as readonly number[],
+    };
   }
 }

@@ -9,7 +9,7 @@ import { activationFunction, type Checkpoint, type RangeTable } from "../model/i
 
 const fitted = z.object({
   /** Interval of true values, ascending. */
-  interval: z.tuple([z.number(), z.number()]),
+  interval: z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, "expected an ascending interval"),
   /** Chebyshev coefficients over the interval mapped to [−1, 1]. */
   coefficients: z.array(z.number()).min(2).max(256),
   degree: z.number().int(),
@@ -18,6 +18,9 @@ const fitted = z.object({
   maximumError: z.number(),
   measure: z.enum(["absolute", "relative"]),
 });
+
+/** Of a function that is defined for positive numbers only. */
+const fittedPositive = fitted.refine(({ interval }) => interval[0] > 0, "expected an interval of positive numbers");
 
 const layer = z.object({
   /** Bounds of magnitude. */
@@ -28,10 +31,10 @@ const layer = z.object({
   exp: fitted,
   headShifts: z.array(z.number()),
   /** 1/x of the mean of shifted exponentials. */
-  inverse: fitted,
-  attentionNorm: fitted,
+  inverse: fittedPositive,
+  attentionNorm: fittedPositive,
   activation: fitted,
-  outputNorm: fitted,
+  outputNorm: fittedPositive,
 });
 
 const schema = z.object({
@@ -133,15 +136,20 @@ export function calibrate(
 /** Checks JSON read from outside against the schema and the checkpoint. Throws `format` or `model`. */
 export function parseCalibration(json: unknown, checkpoint: Checkpoint): Calibration {
   const parsed = schema.safeParse(json);
+  const hint = "run aegis calibrate to write it anew";
+  const malformed = (message: string): AegisError => new AegisError("format", `${calibrationFile}: ${message}`, { hint });
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new AegisError("format", `${calibrationFile}: ${issue?.path.join(".")}: ${issue?.message}`, { hint: "run aegis calibrate to write it anew" });
+    const place = issue?.path.map(String).join(".") ?? "";
+    throw malformed(`${place === "" ? "" : `${place}: `}${issue?.message ?? "not valid"}`);
   }
   if (parsed.data.checkpoint !== checkpoint.digest) {
-    throw new AegisError("model", `${calibrationFile} belongs to another checkpoint`, { hint: "run aegis calibrate to write it anew" });
+    throw new AegisError("model", `${calibrationFile} belongs to another checkpoint`, { hint });
   }
-  if (parsed.data.layers.length !== checkpoint.layers.length) {
-    throw new AegisError("format", `${calibrationFile}: ${parsed.data.layers.length} layers, the model has ${checkpoint.layers.length}`);
+  const { layers, heads } = checkpoint.config;
+  if (parsed.data.layers.length !== layers) throw malformed(`${parsed.data.layers.length} layers, the model has ${layers}`);
+  for (const { headShifts } of parsed.data.layers) {
+    if (headShifts.length !== heads) throw malformed(`${headShifts.length} attention heads, the model has ${heads}`);
   }
   return parsed.data;
 }

@@ -3,11 +3,11 @@ import { Bootstrapper } from "../circuits/index.ts";
 import { Context, type Parameters } from "../ckks/index.ts";
 import { NullBackend } from "../kernels/index.ts";
 import type { ModelConfig } from "../model/index.ts";
-import { describeOperation, type Geometry, type Operation, type Program, verifyProgram } from "../program/index.ts";
+import { checkGeometry, describeOperation, type Geometry, type Operation, type Program, verifyProgram } from "../program/index.ts";
 import type { Calibration } from "./calibration.ts";
 import { type KernelTimes, NullCosts, referenceTimes } from "./costs.ts";
 import { buildGraph } from "./graph.ts";
-import { originOf, schedule } from "./schedule.ts";
+import { type CostModel, originOf, schedule } from "./schedule.ts";
 
 export interface CompileOptions {
   /** Real tokens of the text. */
@@ -42,13 +42,37 @@ export function chooseGeometry(config: ModelConfig, length: number, maximumSlots
   return { tokens, lanes, width, heads: config.heads, headSize: config.headSize };
 }
 
+/** The first choice, and twice the lanes where they still fit: fewer ciphertexts against dearer bootstraps. */
+function candidateGeometries(config: ModelConfig, length: number, maximumSlots: number): Geometry[] {
+  const first = chooseGeometry(config, length, maximumSlots);
+  const wider = { ...first, lanes: 2 * first.lanes };
+  const useful = wider.lanes <= powerAtLeast(config.intermediateSize) && wider.lanes * wider.tokens <= maximumSlots;
+  return useful ? [first, wider] : [first];
+}
+
 /** Compiles and verifies. Throws `program` when the text does not fit or levels do not suffice. */
 export function compile(config: ModelConfig, calibration: Calibration, parameters: Parameters, options: CompileOptions): Compiled {
-  const geometry = options.geometry ?? chooseGeometry(config, options.length, parameters.maximumSlots);
+  const candidates =
+    options.geometry === undefined ? candidateGeometries(config, options.length, parameters.maximumSlots) : [options.geometry];
+  return candidates
+    .map((geometry) => compileFor(config, calibration, parameters, geometry, options))
+    .reduce((best, candidate) => (candidate.cost < best.cost ? candidate : best));
+}
+
+/** `cost` in seconds of the reference machine. */
+function compileFor(
+  config: ModelConfig,
+  calibration: Calibration,
+  parameters: Parameters,
+  geometry: Geometry,
+  options: CompileOptions,
+): Compiled & { cost: number } {
   const graph = buildGraph(config, calibration, geometry, options.length);
   const backend = new NullBackend();
   const context = new Context(parameters, backend);
-  using bootstrapper = new Bootstrapper(context, geometry.tokens * geometry.lanes);
+  const slots = geometry.tokens * geometry.lanes;
+  checkGeometry(geometry, parameters.maximumSlots);
+  using bootstrapper = new Bootstrapper(context, slots);
   const costs = new NullCosts(context, backend, graph, bootstrapper);
   const program = schedule(graph, costs.model(referenceTimes), {
     preset: parameters.name,
@@ -62,13 +86,17 @@ export function compile(config: ModelConfig, calibration: Calibration, parameter
     bootstrapLevel: bootstrapper.outputLevel,
     bootstrapInput: bootstrapper.inputLevel,
   });
-  const forecast = costs.model(options.times);
-  const seconds = program.operations.map((operation) => {
-    if (operation.kind !== "bootstrap") return forecast.operation(operation, operation.level as number);
+  const total = (seconds: readonly number[]): number => seconds.reduce((sum, s) => sum + s, 0);
+  const seconds = secondsByOperation(program, costs.model(options.times));
+  return { program, seconds, cost: total(secondsByOperation(program, costs.model(referenceTimes))) };
+}
+
+function secondsByOperation(program: Program, costs: CostModel): number[] {
+  return program.operations.map((operation) => {
+    if (operation.kind !== "bootstrap") return costs.operation(operation, operation.level as number);
     const count = operation.inputs.reduce((sum, name) => sum + (program.tensors[name]?.count ?? 0), 0);
-    return Math.ceil(count / 2) * forecast.bootstrap();
+    return Math.ceil(count / 2) * costs.bootstrap();
   });
-  return { program, seconds };
 }
 
 /** Where a program bootstraps: before which operation, what, from and to which level. */

@@ -145,6 +145,7 @@ function scores(query: Values, key: Values, length: number, heads: number, const
 
 function polynomial(input: Values, operation: Extract<Operation, { kind: "polynomial" }>, heads: number): Values {
   const data = input.data.map((u) => chebyshev(operation.coefficients, u));
+  if (operation.mask === "first-token") data.fill(0, input.columns);
   const factors = operation.headFactors;
   if (factors !== undefined) {
     const perHead = data.length / heads;

@@ -15,10 +15,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { buildDist, root } from "../support/build.ts";
 
-const root = fileURLToPath(new URL("../..", import.meta.url));
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 const subpaths = Object.keys(manifest.exports).filter((subpath) => subpath !== "./package.json");
 let project: string;
@@ -42,8 +41,8 @@ function evaluate(source: string): unknown {
   return JSON.parse(stdout);
 }
 
-beforeAll(() => {
-  execFileSync(process.execPath, [join(root, "scripts/build.mjs")], { stdio: "inherit" });
+beforeAll(async () => {
+  await buildDist();
   project = mkdtempSync(join(tmpdir(), "aegis-package-"));
   const packed = execFileSync("npm", ["pack", "--ignore-scripts", "--json", "--pack-destination", project], {
     cwd: root,

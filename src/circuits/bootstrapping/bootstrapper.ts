@@ -9,19 +9,21 @@
  * With n ≤ N/4 slots real and imaginary parts share one ciphertext of 2n slots, so that the sine
  * is evaluated once; with N/2 slots it is evaluated twice.
  *
- * The sine is the identity up to a cubic error: a slot value v with |v|·a.scale =
- * |m|·parameters.scale comes back with an error of (2π·2^-r)²/6·|m|³/a.scale, where r is
- * `logMessageRatio`: 2^-23.3·|m|³ at r = 13. Real and imaginary parts should therefore be about 1 at
- * most at the default scale; they must stay below 2^5.
+ * The sine is the identity up to a cubic error: with r = `logMessageRatio`, a slot value m at the
+ * default scale (real and imaginary part each) comes back as m·(1 − (2π·m·2^-r)²/6), for r = 13 with an
+ * error of 2^-23.3·|m|³. Values of magnitude about 1 keep full precision; larger ones should be scaled
+ * down, that is, be at a smaller scale than the default.
  */
 import { AegisError, withPath } from "../../base/errors.ts";
 import { powerOfTwo } from "../../base/validate.ts";
-import { type BootstrappingSpec, type Ciphertext, type Context, Encoder, type Evaluator, type Plaintext } from "../../ckks/index.ts";
+import type { BootstrappingSpec, Ciphertext, Context, Evaluator } from "../../ckks/index.ts";
 import { type EvalModPlan, evalModPlan } from "../approximation/index.ts";
 import { type LinearTransform, transformRotations } from "../linear-transform.ts";
-import { evaluateSine, sineDepth } from "./eval-mod.ts";
+import { evaluateSine } from "./eval-mod.ts";
+import { bootstrapLevels } from "./levels.ts";
 import { modRaise } from "./mod-raise.ts";
 import { toCoefficients, toSlots } from "./transforms.ts";
+import { Unpacking } from "./unpack.ts";
 
 /** Number of special primes of the dense → sparse switch: its modulus stays near 2^116. */
 export const ephemeralSpecialCount = 2;
@@ -40,13 +42,11 @@ export class Bootstrapper implements Disposable {
   readonly inputLevel: number;
   /** Level of a fresh ciphertext after bootstrapping. */
   readonly outputLevel: number;
-  readonly #packed: boolean;
   readonly #toCoefficients: readonly LinearTransform[];
   readonly #toSlots: readonly LinearTransform[];
   readonly #sine: EvalModPlan;
-  /** 1 in the first half of the 2n slots of a packed ciphertext, −1 (pairs) or i in the second. */
-  readonly #signs: Plaintext | undefined;
-  readonly #turns: Plaintext | undefined;
+  /** Where real and imaginary parts share one ciphertext. */
+  readonly #packed: Unpacking | undefined;
 
   /**
    * Encodes the transforms.
@@ -55,35 +55,33 @@ export class Bootstrapper implements Disposable {
    */
   constructor(context: Context, slots: number = context.parameters.maximumSlots) {
     const { parameters } = context;
-    const spec = parameters.spec.bootstrapping;
-    if (spec === undefined) {
-      throw new AegisError("parameters", `parameters ${parameters.name} have no bootstrapping part`, { hint: "use a preset with bootstrapping" });
-    }
+    const { input, reduced, output } = bootstrapLevels(parameters);
+    const spec = parameters.spec.bootstrapping as BootstrappingSpec;
     this.context = context;
     this.slots = powerOfTwo("slots", slots, 8, parameters.maximumSlots);
-    this.#packed = slots < parameters.maximumSlots;
-    this.inputLevel = spec.slotsToCoefficients;
-    const top = parameters.maximumLevel;
-    const reduced = top - spec.coefficientsToSlots - sineDepth(spec.cosineDegree, spec.doubleAngles);
-    this.outputLevel = reduced - 1; // one level unpacks
-    if (this.outputLevel <= this.inputLevel) {
-      throw new AegisError("parameters", `parameters ${parameters.name}: bootstrapping takes all of the ${top} levels`, { hint: "add levels" });
-    }
-    this.#sine = evalModPlan({ K: spec.range, doubleAngles: spec.doubleAngles, degree: spec.cosineDegree, centred: true, domain: "interval" });
+    this.inputLevel = input;
+    this.outputLevel = output;
+    const packed = slots < parameters.maximumSlots;
+    this.#packed = packed ? new Unpacking(context, slots, reduced) : undefined;
+    this.#sine = evalModPlan({
+      K: spec.range,
+      doubleAngles: spec.doubleAngles,
+      degree: spec.cosineDegree,
+      centred: true,
+      domain: "interval",
+    });
     const q0 = 2 ** parameters.logModulus(0);
-    this.#toCoefficients = toCoefficients(context, slots, this.inputLevel, q0 / 2 ** spec.logMessageRatio / parameters.scale);
+    this.#toCoefficients = toCoefficients(
+      context,
+      slots,
+      this.inputLevel,
+      q0 / 2 ** spec.logMessageRatio / parameters.scale,
+    );
     // 1/n of the inverse FFT, 1/2 of the real part, the sine's interval, the factor of the trace.
     // Values count in multiples of q0; the sine wants a scale near its levels' moduli.
     const factor = 1 / (slots * 2 * this.#sine.series.interval[1] * (parameters.maximumSlots / slots));
-    const gain = parameters.levelModulus(top - spec.coefficientsToSlots) / q0;
-    this.#toSlots = toSlots(context, slots, spec.coefficientsToSlots, factor, gain, this.#packed);
-    if (this.#packed) {
-      const half = (first: number, second: number): Float64Array => Float64Array.from({ length: 2 * slots }, (_, j) => (j < slots ? first : second));
-      const encoder = new Encoder(context);
-      const options = { level: reduced, scale: parameters.levelModulus(reduced), use: "product" } as const;
-      this.#signs = encoder.encode(half(1, -1), options);
-      this.#turns = encoder.encode({ real: half(1, 0), imaginary: half(0, 1) }, options);
-    }
+    const gain = parameters.levelModulus(parameters.maximumLevel - spec.coefficientsToSlots) / q0;
+    this.#toSlots = toSlots(context, slots, spec.coefficientsToSlots, factor, gain, packed);
   }
 
   /** Bytes of the encoded transforms. */
@@ -117,11 +115,9 @@ export class Bootstrapper implements Disposable {
       const sineScale = this.#sineScale(a, scale);
       using conjugate = evaluator.conjugate(values);
       using real = this.#reduceReal(evaluator, values, conjugate, sineScale);
-      if (this.#packed) {
-        using turned = this.#multiplyRescale(evaluator, real, this.#turns as Plaintext);
-        using swapped = evaluator.rotate(turned, this.slots);
-        using sum = evaluator.add(turned, swapped);
-        return this.#finish(evaluator, sum, a, scale);
+      if (this.#packed !== undefined) {
+        using complex = this.#packed.complex(evaluator, real);
+        return this.#finish(evaluator, complex, a, scale);
       }
       using imaginary = this.#reduceImaginary(evaluator, values, conjugate, sineScale);
       using turned = evaluator.multiplyByI(imaginary);
@@ -132,7 +128,7 @@ export class Bootstrapper implements Disposable {
 
   /** As {@link bootstrap} for a message whose values are real; imaginary parts are dropped. Half the sines at full slots. */
   bootstrapReal(evaluator: Evaluator, a: Ciphertext, scale: number = this.context.parameters.scale): Ciphertext {
-    if (this.#packed) {
+    if (this.#packed !== undefined) {
       const [real, imaginary] = withPath("bootstrap", () => this.#bootstrapParts(evaluator, a, scale));
       imaginary.dispose();
       return real;
@@ -146,7 +142,12 @@ export class Bootstrapper implements Disposable {
   }
 
   /** Two ciphertexts with real values for the price of one: they travel as real and imaginary part. */
-  bootstrapPair(evaluator: Evaluator, a: Ciphertext, b: Ciphertext, scale: number = this.context.parameters.scale): [Ciphertext, Ciphertext] {
+  bootstrapPair(
+    evaluator: Evaluator,
+    a: Ciphertext,
+    b: Ciphertext,
+    scale: number = this.context.parameters.scale,
+  ): [Ciphertext, Ciphertext] {
     return withPath("bootstrap", () => {
       using turned = evaluator.multiplyByI(b);
       using pair = evaluator.add(a, turned);
@@ -159,19 +160,15 @@ export class Bootstrapper implements Disposable {
     const sineScale = this.#sineScale(a, scale);
     using values = this.#raise(evaluator, a);
     using conjugate = evaluator.conjugate(values);
-    if (!this.#packed) {
+    if (this.#packed === undefined) {
       using real = this.#reduceReal(evaluator, values, conjugate, sineScale);
       using imaginary = this.#reduceImaginary(evaluator, values, conjugate, sineScale);
       return [this.#finish(evaluator, real, a, scale), this.#finish(evaluator, imaginary, a, scale)];
     }
-    // [a b] + [b a] and the same difference in both halves: twice a and b are their sum and difference.
     using halves = this.#reduceReal(evaluator, values, conjugate, sineScale / 2);
-    using swapped = evaluator.rotate(halves, this.slots);
-    using sum = evaluator.add(halves, swapped);
-    using opposite = evaluator.subtract(halves, swapped);
-    using difference = this.#multiplyRescale(evaluator, opposite, this.#signs as Plaintext);
-    using first = evaluator.add(sum, difference);
-    using second = evaluator.subtract(sum, difference);
+    const [real, imaginary] = this.#packed.doubledParts(evaluator, halves);
+    using first = real;
+    using second = imaginary;
     return [this.#finish(evaluator, first, a, scale), this.#finish(evaluator, second, a, scale)];
   }
 
@@ -179,14 +176,20 @@ export class Bootstrapper implements Disposable {
   #raise(evaluator: Evaluator, a: Ciphertext): Ciphertext {
     const { parameters } = this.context;
     if (a.slots > this.slots) {
-      throw new AegisError("argument", `bootstrap: made for up to ${this.slots} slots, the ciphertext has ${a.slots}`, { operation: "bootstrap" });
+      throw new AegisError("argument", `bootstrap: made for up to ${this.slots} slots, the ciphertext has ${a.slots}`, {
+        operation: "bootstrap",
+      });
     }
     if (a.level < this.inputLevel) {
-      throw new AegisError("level", `bootstrap: takes ciphertexts at level ${this.inputLevel} or higher, got level ${a.level}`, {
-        operation: "bootstrap",
-        level: a.level,
-        hint: "bootstrap earlier: the levels below move slots into coefficients",
-      });
+      throw new AegisError(
+        "level",
+        `bootstrap: takes ciphertexts at level ${this.inputLevel} or higher, got level ${a.level}`,
+        {
+          operation: "bootstrap",
+          level: a.level,
+          hint: "bootstrap earlier: the levels below move slots into coefficients",
+        },
+      );
     }
     using low = applyAll(evaluator, a, this.#toCoefficients);
     let raised = modRaise(evaluator, low);
@@ -217,19 +220,13 @@ export class Bootstrapper implements Disposable {
     return (scale * 2 ** logMessageRatio * parameters.scale) / (2 * Math.PI * a.scale);
   }
 
-  #multiplyRescale(evaluator: Evaluator, a: Ciphertext, plaintext: Plaintext): Ciphertext {
-    using product = evaluator.multiplyPlain(a, plaintext);
-    return evaluator.rescale(product);
-  }
-
   #finish(evaluator: Evaluator, result: Ciphertext, a: Ciphertext, scale: number): Ciphertext {
     return evaluator.dropLevel(result.view({ scale, slots: a.slots }), this.outputLevel);
   }
 
   [Symbol.dispose](): void {
     for (const transform of [...this.#toCoefficients, ...this.#toSlots]) transform[Symbol.dispose]();
-    this.#signs?.dispose();
-    this.#turns?.dispose();
+    this.#packed?.[Symbol.dispose]();
   }
 }
 

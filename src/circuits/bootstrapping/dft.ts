@@ -36,7 +36,10 @@ export function slotFactors(n: number, count: number): DiagonalMatrix[] {
  * steps are one chain of equal rotations: each takes over a rotation from its neighbour, the
  * factor at `wrapping` (the first or the last), whose indices count modulo n anyway, the rest.
  */
-export function withoutNegativeIndices(factors: readonly DiagonalMatrix[], wrapping: "first" | "last"): DiagonalMatrix[] {
+export function withoutNegativeIndices(
+  factors: readonly DiagonalMatrix[],
+  wrapping: "first" | "last",
+): DiagonalMatrix[] {
   const order = factors.map((_, i) => i);
   if (wrapping === "first") order.reverse();
   const shifted = [...factors];

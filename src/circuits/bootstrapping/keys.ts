@@ -1,7 +1,7 @@
 /** The evaluation keys of bootstrapping, made by the client. */
 import {
-  conjugationElement,
   type Context,
+  conjugationElement,
   type EvaluationKey,
   type KeyGenerator,
   rotationElement,
@@ -26,5 +26,6 @@ export function* bootstrappingKeys(
   yield generator.switchingKey("sparse-to-dense", ephemeral, secret, parameters.maximumLevel, parameters.specialCount);
   yield generator.relinearisationKey(secret);
   yield generator.galoisKey(secret, conjugationElement(parameters.degree));
-  for (const { steps, level } of rotations) yield generator.galoisKey(secret, rotationElement(steps, parameters.degree), level);
+  for (const { steps, level } of rotations)
+    yield generator.galoisKey(secret, rotationElement(steps, parameters.degree), level);
 }

@@ -14,13 +14,19 @@ export interface BootstrapLevels {
 export function bootstrapLevels(parameters: Parameters): BootstrapLevels {
   const spec = parameters.spec.bootstrapping;
   if (spec === undefined) {
-    throw new AegisError("parameters", `parameters ${parameters.name} have no bootstrapping part`, { hint: "use a preset with bootstrapping" });
+    throw new AegisError("parameters", `parameters ${parameters.name} have no bootstrapping part`, {
+      hint: "use a preset with bootstrapping",
+    });
   }
   const input = spec.slotsToCoefficients;
   const reduced = parameters.maximumLevel - spec.coefficientsToSlots - sineDepth(spec.cosineDegree, spec.doubleAngles);
   const output = reduced - 1; // one level unpacks
   if (output <= input) {
-    throw new AegisError("parameters", `parameters ${parameters.name}: bootstrapping takes all of the ${parameters.maximumLevel} levels`, { hint: "add levels" });
+    throw new AegisError(
+      "parameters",
+      `parameters ${parameters.name}: bootstrapping takes all of the ${parameters.maximumLevel} levels`,
+      { hint: "add levels" },
+    );
   }
   return { input, reduced, output };
 }

@@ -1,7 +1,14 @@
 /** The encoded transforms of bootstrapping: slots → coefficients and back. */
 import type { Context } from "../../ckks/index.ts";
 import { LinearTransform } from "../linear-transform.ts";
-import { coefficientFactors, doubleMatrix, scaleMatrix, moduloIndices, slotFactors, withoutNegativeIndices } from "./dft.ts";
+import {
+  coefficientFactors,
+  doubleMatrix,
+  moduloIndices,
+  scaleMatrix,
+  slotFactors,
+  withoutNegativeIndices,
+} from "./dft.ts";
 
 /**
  * Baby steps of every factor, and how many of them share one hoisting: five rotation keys serve
@@ -38,7 +45,10 @@ export function toSlots(
   const { parameters } = context;
   let factors = coefficientFactors(slots, count);
   // The first factor has no compact diagonals anyway; its second half carries the factor −i on.
-  if (packed) factors = factors.map((matrix, i) => (i === 0 ? doubleMatrix(moduloIndices(matrix, slots), 0, -1) : doubleMatrix(matrix, 1, 0)));
+  if (packed)
+    factors = factors.map((matrix, i) =>
+      i === 0 ? doubleMatrix(moduloIndices(matrix, slots), 0, -1) : doubleMatrix(matrix, 1, 0),
+    );
   return withoutNegativeIndices(factors, "first").map((turned, i): LinearTransform => {
     // The operand of the first factor has period `slots`.
     const matrix = i === 0 ? moduloIndices(turned, slots) : turned;

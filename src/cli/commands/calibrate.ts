@@ -1,12 +1,12 @@
 /** `aegis calibrate`: observes a model on texts and writes calibration.json beside it. */
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
 import { Parameters, preset } from "../../ckks/index.ts";
 import { type Checkpoint, calibrationTexts, loadCheckpoint, loadRanges, loadTestSet, RangeRecorder, type RangeTable, referenceForward } from "../../model/index.ts";
 import { bootstrapPlaces, type Calibration, calibrate, calibrationFile, compile, type FittedFunction, referenceTimes } from "../../transformer/index.ts";
-import { interruptSignal, printJson, printLine, StatusLine, table } from "../output.ts";
+import { interruptSignal, printJson, printLine, StatusLine, table, writeWhole } from "../output.ts";
 import { defaultPreset } from "../session.ts";
 
 /** Length that bootstrap positions are written down for. */
@@ -29,7 +29,7 @@ export function calibrateCommand(): Command {
     .action(async (options: Options) => {
       const calibration = await calibrateModel(options);
       const path = join(options.model, calibrationFile);
-      await writeWhole(path, `${JSON.stringify(calibration, null, 1)}\n`);
+      await write(path, `${JSON.stringify(calibration, null, 1)}\n`);
       if (options.json === true) printJson(calibration);
       else print(calibration, path);
     });
@@ -91,12 +91,9 @@ async function observe(checkpoint: Checkpoint, texts: readonly string[], signal:
   return recorder.ranges();
 }
 
-/** The file is there whole or not at all. */
-async function writeWhole(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${process.pid}.tmp`;
+async function write(path: string, text: string): Promise<void> {
   try {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
+    await writeWhole(path, text);
   } catch (error) {
     throw new AegisError("io", `${path}: cannot be written`, { hint: "check that the directory is writable", cause: error });
   }

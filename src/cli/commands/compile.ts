@@ -1,17 +1,17 @@
 /** `aegis compile`: the program, its levels, bootstraps, keys, memory and time, before anything runs. */
-import { writeFile } from "node:fs/promises";
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { AegisError } from "../../base/errors.ts";
 import { describeSecret } from "../../ckks/index.ts";
 import { printProgram, type Program } from "../../program/index.ts";
 import { requirements } from "../../runtime/index.ts";
-import { formatBytes, formatSeconds, printJson, printLine, StatusLine } from "../output.ts";
+import { formatBytes, formatSeconds, printJson, printLine, StatusLine, writeWhole } from "../output.ts";
 import { defaultPreset, loadModel, openBackend, prepare } from "../session.ts";
 
 interface Options {
   model: string;
   text?: string;
   tokens?: string;
+  truncate?: boolean;
   preset: string;
   out?: string;
   json?: boolean;
@@ -24,7 +24,8 @@ export function compileCommand(): Command {
     .description("compile a model and say what a run will need")
     .requiredOption("--model <dir>", "checkpoint directory")
     .option("--tokens <n>", `compile for a text of n tokens (default ${defaultTokens})`)
-    .option("--text <text>", "compile for this text")
+    .addOption(new Option("--text <text>", "compile for this text").conflicts("tokens"))
+    .option("--truncate", "cut a text that is too long")
     .option("--preset <name>", "encryption parameters", defaultPreset)
     .option("--out <file>", "write the program as JSON")
     .option("--json", "print one JSON object")
@@ -42,7 +43,7 @@ export function compileCommand(): Command {
 async function compileModel(options: Options) {
   const model = await loadModel(options.model);
   const { config, tokenizer } = model.checkpoint;
-  const length = options.text === undefined ? tokenCount(options.tokens, config.maximumTokens) : tokenizer.encode(options.text).length;
+  const length = options.text === undefined ? tokenCount(options.tokens, config.maximumTokens) : tokenizer.encode(options.text, { truncate: options.truncate === true }).length;
   const backend = await openBackend("wasm");
   try {
     const start = performance.now();
@@ -94,7 +95,7 @@ function tokenCount(value: string | undefined, maximum: number): number {
 
 async function write(path: string, program: Program): Promise<void> {
   try {
-    await writeFile(path, `${JSON.stringify(program, null, 1)}\n`);
+    await writeWhole(path, `${JSON.stringify(program, null, 1)}\n`);
   } catch (error) {
     throw new AegisError("io", `${path}: cannot be written`, { hint: "check the path given with --out", cause: error });
   }

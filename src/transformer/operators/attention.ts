@@ -10,6 +10,9 @@ import type { Limbs } from "../../kernels/index.ts";
 import { type DenominatorsOperation, type ExpandOperation, groupsOf, scoreBlocks, scoreCount, type ScoresOperation } from "../../program/index.ts";
 import type { Environment } from "./environment.ts";
 
+/** Products that are summed at a time: bounds the rotated values that are alive. */
+const productsAtOnce = 16;
+
 /** `single` → `replicated`. */
 export function replicate(environment: Environment, a: Ciphertext): Ciphertext {
   const { lanes, width } = environment.geometry;
@@ -70,6 +73,7 @@ export function expand(environment: Environment, operation: ExpandOperation, pac
         false,
         (masks[0] as Plaintext).logRun,
       );
+      rotations.release((j - blocks + 1) * size); // no later block reads it
       return evaluator.modDownRescale(sum);
     });
     for (const mask of masks) mask.dispose();
@@ -95,15 +99,23 @@ export function denominators(environment: Environment, operation: DenominatorsOp
 export function context(environment: Environment, level: number, expanded: readonly Ciphertext[], value: Ciphertext): Ciphertext {
   const { evaluator } = environment;
   using values = offsetCopies(environment, value, level);
-  const turned: Ciphertext[] = [];
-  {
-    using hoisted = evaluator.hoist(values);
-    for (let j = 0; j < expanded.length; j++) turned.push(evaluator.rotateHoisted(hoisted, tokenSteps(environment, j)));
+  using hoisted = evaluator.hoist(values);
+  let sum: Ciphertext | undefined;
+  for (let first = 0; first < expanded.length; first += productsAtOnce) {
+    const factors = expanded.slice(first, first + productsAtOnce);
+    const turned = factors.map((_, j) => evaluator.rotateHoisted(hoisted, tokenSteps(environment, first + j)));
+    const products = evaluator.tensorSum(factors.map((a, j) => [a, turned[j] as Ciphertext] as const));
+    for (const a of turned) a.dispose();
+    if (sum === undefined) sum = products;
+    else {
+      using previous = sum;
+      using part = products;
+      sum = evaluator.add(previous, part);
+    }
   }
-  using products = evaluator.tensorSum(expanded.map((a, j) => [a, turned[j] as Ciphertext] as const));
-  for (const a of turned) a.dispose();
-  using sum = evaluator.relineariseRescale(products);
-  return sumGroups(environment, sum);
+  using products = sum as Ciphertext;
+  using rescaled = evaluator.relineariseRescale(products);
+  return sumGroups(environment, rescaled);
 }
 
 /** Which slots of a `scores` ciphertext hold a real key, times the head's factor. */

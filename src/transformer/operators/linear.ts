@@ -7,7 +7,7 @@
  * and the groups are summed afterwards.
  */
 import { HoistedRotations, LinearTransform } from "../../circuits/index.ts";
-import type { Ciphertext, ComplexVector } from "../../ckks/index.ts";
+import type { Ciphertext, ComplexVector, ExtendedCiphertext } from "../../ckks/index.ts";
 import type { LinearOperation, Program } from "../../program/index.ts";
 import type { FoldedWeights } from "../weights.ts";
 import type { Environment } from "./environment.ts";
@@ -22,20 +22,12 @@ export function linear(
 ): Ciphertext[][] {
   const level = operation.level as number;
   const content = program.tensors[operation.inputs[0] as string]?.content;
-  const rotations = input.map((a) => new HoistedRotations(environment.evaluator, a, level, environment.slots));
-  try {
-    return operation.outputs.map((name, index) => {
-      const weights = fold(index);
-      const output = program.tensors[name];
-      return Array.from({ length: output?.count ?? 1 }, (_, block) =>
-        content === "wide"
-          ? fromWide(environment, rotations, weights, level)
-          : fromReplicated(environment, rotations[0] as HoistedRotations, weights, level, block),
-      );
-    });
-  } finally {
-    for (const rotation of rotations) rotation[Symbol.dispose]();
-  }
+  if (content === "wide") return operation.outputs.map((_, index) => [fromWide(environment, input, fold(index), level)]);
+  using rotations = new HoistedRotations(environment.evaluator, input[0] as Ciphertext, level, environment.slots);
+  return operation.outputs.map((name, index) => {
+    const weights = fold(index);
+    return Array.from({ length: program.tensors[name]?.count ?? 1 }, (_, block) => fromReplicated(environment, rotations, weights, level, block));
+  });
 }
 
 /** Output features block·lanes … (block + 1)·lanes − 1, one a lane. */
@@ -50,7 +42,9 @@ function fromReplicated(environment: Environment, rotations: HoistedRotations, w
       diagonals.set(k, lane, weights.matrix[(first + lane) * weights.columns + i] as number);
     }
   }
-  using product = apply(environment, [rotations], [diagonals], level);
+  using total = zeroTotal(environment, level);
+  accumulate(environment, total, rotations, diagonals, level);
+  using product = environment.evaluator.modDownRescale(total);
   return environment.addVector(
     product,
     environment.lanes((lane) => weights.bias[first + lane] ?? 0),
@@ -58,9 +52,11 @@ function fromReplicated(environment: Environment, rotations: HoistedRotations, w
 }
 
 /** Input features over the lanes of several ciphertexts, output in lanes [0, rows). */
-function fromWide(environment: Environment, rotations: readonly HoistedRotations[], weights: FoldedWeights, level: number): Ciphertext {
+function fromWide(environment: Environment, input: readonly Ciphertext[], weights: FoldedWeights, level: number): Ciphertext {
+  const { evaluator } = environment;
   const { lanes, width } = environment.geometry;
-  const blocks = rotations.map((_, block) => {
+  using total = zeroTotal(environment, level);
+  for (const [block, a] of input.entries()) {
     const diagonals = new Diagonals(lanes);
     for (let lane = 0; lane < lanes; lane++) {
       const row = lane % width;
@@ -71,31 +67,31 @@ function fromWide(environment: Environment, rotations: readonly HoistedRotations
         if (feature < weights.columns) diagonals.set(i - row, lane, weights.matrix[row * weights.columns + feature] as number);
       }
     }
-    return diagonals;
-  });
-  using partial = apply(environment, rotations, blocks, level);
-  const groups = lanes / width;
+    // One block's rotations at a time: they are the largest thing here.
+    using rotations = new HoistedRotations(evaluator, a, level, environment.slots);
+    accumulate(environment, total, rotations, diagonals, level);
+  }
+  using partial = evaluator.modDownRescale(total);
   const bias = environment.lanes((lane) => weights.bias[lane] ?? 0);
-  if (groups === 1) return environment.addVector(partial, bias);
-  using sum = environment.sumWindow(partial, width, groups);
+  if (lanes === width) return environment.addVector(partial, bias);
+  using sum = environment.sumWindow(partial, width, lanes / width);
   using masked = environment.multiplyVector(sum, environment.singleMask());
   return environment.addVector(masked, bias);
 }
 
-/** Σ matrices[b]·operands[b], at the common scale. */
-function apply(environment: Environment, operands: readonly HoistedRotations[], matrices: readonly Diagonals[], level: number): Ciphertext {
+/** Zero over QP, at the scale that makes the rescaled result's the common one. */
+function zeroTotal(environment: Environment, level: number): ExtendedCiphertext {
+  return environment.zeroExtended(level, environment.scale * environment.evaluator.context.parameters.levelModulus(level));
+}
+
+/** total += matrix·operand over QP. */
+function accumulate(environment: Environment, total: ExtendedCiphertext, operand: HoistedRotations, matrix: Diagonals, level: number): void {
   const { evaluator } = environment;
-  const { parameters } = evaluator.context;
   const babySteps = babyStepsFor(environment.geometry.width);
-  using total = environment.zeroExtended(level, environment.scale * parameters.levelModulus(level));
-  for (const [block, matrix] of matrices.entries()) {
-    const operand = operands[block] as HoistedRotations;
-    const scale = (environment.scale * parameters.levelModulus(level)) / operand.scale;
-    using transform = new LinearTransform(evaluator.context, { slots: environment.slots, diagonals: matrix.vectors }, level, { scale, babySteps });
-    using product = transform.applyRotations(evaluator, operand);
-    environment.addExtended(total, product);
-  }
-  return evaluator.modDownRescale(total);
+  const scale = total.scale / operand.scale;
+  using transform = new LinearTransform(evaluator.context, { slots: environment.slots, diagonals: matrix.vectors }, level, { scale, babySteps });
+  using product = transform.applyRotations(evaluator, operand);
+  environment.addExtended(total, product);
 }
 
 /** One number for all layers of a width, so that they share rotation keys; baby steps are the cheaper ones. */

@@ -1,0 +1,38 @@
+/** What key switching shares between operations: hoisted digits, and ciphertexts over QP. */
+import type { Poly } from "../ring/poly.ts";
+import type { Ciphertext } from "./ciphertext.ts";
+
+/** Gadget digits of a ciphertext's second part, shared by its rotations. */
+export class Hoisted implements Disposable {
+  readonly ciphertext: Ciphertext;
+  readonly digits: readonly Poly[];
+
+  constructor(ciphertext: Ciphertext, digits: readonly Poly[]) {
+    this.ciphertext = ciphertext;
+    this.digits = digits;
+  }
+
+  [Symbol.dispose](): void {
+    for (const digit of this.digits) digit.dispose();
+  }
+}
+
+/** A degree-1 ciphertext times P over the basis QP: what rotations are before their ModDown. */
+export class ExtendedCiphertext implements Disposable {
+  readonly parts: readonly [Poly, Poly];
+  readonly level: number;
+  readonly scale: number;
+  readonly slots: number;
+
+  constructor(parts: readonly [Poly, Poly], level: number, scale: number, slots: number) {
+    this.parts = parts;
+    this.level = level;
+    this.scale = scale;
+    this.slots = slots;
+  }
+
+  [Symbol.dispose](): void {
+    this.parts[0].dispose();
+    this.parts[1].dispose();
+  }
+}
