@@ -9,6 +9,7 @@ import type { BootstrapResult } from "./bootstrap.ts";
 import type { ComparisonRow } from "./compare.ts";
 import type { KernelTiming } from "./kernels.ts";
 import type { KeyCosts } from "./keys.ts";
+import { benchRotation, type RotationResult, showRotation } from "./rotation.ts";
 import { showBootstrap, showComparison, showKernels, showKeys } from "./tables.ts";
 
 /** What `--json` prints; parts that were not asked for are missing. */
@@ -24,6 +25,7 @@ export interface BenchReport {
   kernels?: KernelTiming[];
   bootstrap?: BootstrapResult;
   bert?: BertResult;
+  rotation?: RotationResult;
 }
 
 type Progress = (what: string) => void;
@@ -58,6 +60,13 @@ const parts: Readonly<Record<string, Part>> = {
       report.kernels = await benchKernels((timing) => progress(timing.name));
     },
     show: ({ kernels = [] }) => showKernels(kernels),
+  },
+  rotation: {
+    summary: "rotations in a ring of bootstrapping size",
+    async run(report, progress) {
+      report.rotation = await benchRotation(progress);
+    },
+    show: ({ rotation }) => (rotation === undefined ? "" : showRotation(rotation)),
   },
   bootstrap: {
     summary: "bootstrapping of a full ciphertext at 128 bits (minutes, about 6 GiB)",

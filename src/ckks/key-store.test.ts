@@ -1,74 +1,88 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Fixture, randomVector, sharedBackend, toySpec, wordsOf } from "../../test/support/ckks.ts";
-import { type EvaluationKey, Evaluator, KeyStore, rotationElement } from "./index.ts";
+/** Paging: budgets, the order of uses, and giving way when backend memory runs out. */
+import { describe, expect, it } from "vitest";
+import { createWasmBackend } from "../kernels/index.ts";
+import { Context } from "./context.ts";
+import { rotationElement } from "./galois.ts";
+import { insecureRandomness, KeyGenerator } from "./key-generator.ts";
+import { KeyStore } from "./key-store.ts";
+import type { KeyName } from "./keys.ts";
+import type { ParametersSpec } from "./parameters.ts";
 
-const spec = { ...toySpec, logN: 6, name: "insecure-keys" };
-let fixture: Fixture;
-let keys: EvaluationKey[];
-beforeAll(async () => {
-  fixture = await Fixture.make(spec, 61);
-  const { generator, secret, context } = fixture;
-  keys = [1, 2, 3, 4, 5].map((steps) => generator.galoisKey(secret, rotationElement(steps, context.parameters.degree)));
-});
-afterAll(async () => (await sharedBackend()).dispose());
-
-const loadedBytes = (): number => {
-  const { parameters, ring } = fixture.context;
-  return 2 * parameters.digits.length * parameters.extendedModuli(3).length * ring.kernels.limbStride;
+const spec: ParametersSpec = {
+  name: "insecure-paging",
+  logN: 12,
+  logBase: 58,
+  logLevels: [50, 50],
+  logSpecial: [29, 29],
+  logScale: 50,
+  secret: { kind: "ternary" },
+  insecure: true,
 };
 
-describe("paging", () => {
-  test("keys are loaded when asked for, least recently used first out, and results do not change", () => {
-    using roomy = new KeyStore(fixture.context);
-    using tight = new KeyStore(fixture.context, { residentBytes: 2 * loadedBytes() });
-    for (const key of keys) {
-      roomy.add(key);
-      tight.add(key);
-    }
-    expect(tight.memory().resident).toBe(0);
-    const { parameters } = fixture.context;
-    expect(tight.memory().stored).toBe(5 * (parameters.keyBytes(3).compressed - 32));
-    using a = fixture.encrypt(randomVector(32, 1));
-    const [one, other] = [new Evaluator(fixture.context, roomy), new Evaluator(fixture.context, tight)];
-    for (const steps of [1, 2, 3, 1, 4, 5, 1, 2]) {
-      using expected = one.rotate(a, steps);
-      using got = other.rotate(a, steps);
-      expect(wordsOf(got)).toEqual(wordsOf(expected));
-      expect(tight.memory().resident).toBeLessThanOrEqual(2 * loadedBytes());
-    }
-    expect(roomy.memory().resident).toBe(5 * loadedBytes());
-  });
-
-  test("disposing gives all memory back", () => {
-    const { used } = fixture.context.backend.memory();
-    {
-      using store = new KeyStore(fixture.context);
-      store.add(keys[0]);
-      store.key(keys[0].name, 3);
-      expect(fixture.context.backend.memory().used).toBe(used + loadedBytes());
-    }
-    expect(fixture.context.backend.memory().used).toBe(used);
-  });
-
-  test("a key of a higher level replaces one of a lower, not the other way round", () => {
-    using store = new KeyStore(fixture.context);
-    const { generator, secret } = fixture;
-    const low = generator.relinearisationKey(secret, 1);
-    const high = generator.relinearisationKey(secret, 2);
-    store.add(low);
-    store.key("relinearisation", 1);
-    store.add(high);
-    expect(store.list()).toEqual([{ name: "relinearisation", level: 2 }]);
-    store.add(low);
-    expect(store.key("relinearisation", 2).level).toBe(2);
-  });
-});
-
-test("a key for level l has the limbs of level l only", () => {
-  const { generator, secret, context } = fixture;
-  for (const level of [0, 1, 2, 3]) {
-    const key = generator.relinearisationKey(secret, level);
-    expect(key.b).toHaveLength(context.parameters.digitsAt(level).length);
-    expect(key.b[0]).toHaveLength(context.parameters.extendedModuli(level).length * context.ring.degree);
+async function store(maximumBytes: number | undefined, residentKeys: number, count: number) {
+  const backend = await createWasmBackend(maximumBytes === undefined ? {} : { maximumBytes });
+  const context = new Context(spec, backend);
+  const generator = new KeyGenerator(context, insecureRandomness(1));
+  using secret = generator.secretKey();
+  const bytes = context.parameters.keyBytes(2).expanded * 1.1;
+  const keys = new KeyStore(context, { residentBytes: residentKeys * bytes });
+  const names: KeyName[] = [];
+  for (let i = 1; i <= count; i++) {
+    const key = generator.galoisKey(secret, rotationElement(i, context.parameters.degree));
+    keys.add(key);
+    names.push(key.name);
   }
+  return { backend, context, keys, names, bytes };
+}
+
+/** Whether asking for a key pages it in. */
+function misses(keys: KeyStore, name: KeyName): boolean {
+  const before = keys.key(name, 2);
+  return before !== keys.key(name, 2);
+}
+
+describe("KeyStore", () => {
+  it("keeps the key that comes next when it knows the order", async () => {
+    const { keys, names } = await store(undefined, 2, 3);
+    const [a, b, c] = names as [KeyName, KeyName, KeyName];
+    keys.expect([a, b, c, a, b, c]);
+    const first = keys.key(a, 2);
+    keys.key(b, 2);
+    keys.key(c, 2); // b is needed last of all
+    expect(keys.key(a, 2)).toBe(first);
+  });
+
+  it("takes the least recently used out otherwise", async () => {
+    const { keys, names } = await store(undefined, 2, 3);
+    const [a, b, c] = names as [KeyName, KeyName, KeyName];
+    const first = keys.key(a, 2);
+    keys.key(b, 2);
+    keys.key(c, 2);
+    expect(keys.key(a, 2)).not.toBe(first);
+    expect(misses(keys, a)).toBe(false);
+  });
+
+  it("gives way when the backend has no room, but not with the key in use", async () => {
+    const { backend, context, keys, names, bytes } = await store(undefined, 100, 6);
+    const limited = await createWasmBackend({ maximumBytes: Math.ceil(backend.memory().peak + 4 * bytes) });
+    const small = new Context(spec, limited);
+    const generator = new KeyGenerator(small, insecureRandomness(1));
+    using secret = generator.secretKey();
+    using held = new KeyStore(small, { residentBytes: 100 * bytes });
+    for (let i = 1; i <= 6; i++) held.add(generator.galoisKey(secret, rotationElement(i, context.parameters.degree)));
+    for (const name of names) held.key(name, 2);
+    const current = held.key(names[5] as KeyName, 2);
+    const taken = [];
+    for (;;) {
+      try {
+        taken.push(small.ring.poly(small.parameters.moduli(2), "ntt"));
+      } catch (error) {
+        expect(error).toMatchObject({ code: "memory" });
+        break;
+      }
+    }
+    expect(current.a[0]?.isDisposed).toBe(false);
+    for (const poly of taken) poly.dispose();
+    keys.dispose();
+  });
 });

@@ -40,12 +40,16 @@ export class KeyStore implements KeySource, Disposable {
   readonly #entries = new Map<KeyName, EvaluationKey>();
   readonly #loaded = new Map<KeyName, LoadedKey>(); // in order of use, oldest first
   readonly #budget: number;
+  readonly #endPressure: () => void;
   #order: PageOrder | undefined;
+  /** The key given out last, which may be in use. */
+  #current: KeyName | undefined;
   #residentBytes = 0;
 
   constructor(context: Context, options: KeyStoreOptions = {}) {
     this.#context = context;
     this.#budget = options.residentBytes ?? 2 * 2 ** 30;
+    this.#endPressure = context.backend.onPressure(() => this.#yield());
   }
 
   /** Adds a key; one of the same name with a lower level is replaced. */
@@ -83,6 +87,7 @@ export class KeyStore implements KeySource, Disposable {
       });
     }
     this.#order?.advance(name);
+    this.#current = name;
     const present = this.#loaded.get(name);
     if (present === undefined) return this.#load(key, level);
     if (present.level < level) {
@@ -96,6 +101,7 @@ export class KeyStore implements KeySource, Disposable {
 
   /** Frees all loaded keys and forgets the rest. */
   dispose(): void {
+    this.#endPressure();
     for (const name of [...this.#loaded.keys()]) this.#evict(name);
     this.#entries.clear();
   }
@@ -110,7 +116,7 @@ export class KeyStore implements KeySource, Disposable {
     const digits = parameters.digitsAt(level).length;
     const bytes = 2 * digits * moduli.length * ring.kernels.limbStride;
     while (this.#residentBytes + bytes > this.#budget && this.#loaded.size > 0) {
-      this.#evict(this.#victim());
+      this.#evict(this.#victim() as KeyName);
     }
     const a: Poly[] = [];
     const b: Poly[] = [];
@@ -129,12 +135,21 @@ export class KeyStore implements KeySource, Disposable {
     return loaded;
   }
 
-  /** The loaded key that will be missed last. */
-  #victim(): KeyName {
-    let victim = this.#loaded.keys().next().value as KeyName;
-    if (this.#order === undefined) return victim;
+  /** Frees one loaded key that is not in use; false when there is none. */
+  #yield(): boolean {
+    const victim = this.#victim(this.#current);
+    if (victim === undefined) return false;
+    this.#evict(victim);
+    return true;
+  }
+
+  /** The loaded key that will be missed last, other than `kept`. */
+  #victim(kept?: KeyName): KeyName | undefined {
+    let victim: KeyName | undefined;
     let furthest = -1;
     for (const name of this.#loaded.keys()) {
+      if (name === kept) continue;
+      if (this.#order === undefined) return name; // the least recently used stands first
       const distance = this.#order.distance(name);
       if (distance > furthest) {
         furthest = distance;

@@ -105,7 +105,7 @@ export async function infer(options: InferenceOptions, text: string) {
 
 /** Backend memory that is left for keys, with room for what the allocator cannot use. */
 function keyBudget({ used, limit }: MemoryReport, workBytes: number): number {
-  return Math.max(2 ** 28, 0.85 * (limit - used - workBytes));
+  return Math.max(2 ** 28, 0.8 * (limit - used - workBytes));
 }
 
 function seeded(value: string) {

@@ -7,7 +7,11 @@ import type { Progress } from "../runtime/index.ts";
 type Stream = NodeJS.WriteStream;
 
 /** Colour on terminals, unless NO_COLOR is set. */
-export function emphasise(style: "red" | "yellow" | "green" | "bold" | "dim", text: string, stream: Stream = process.stdout): string {
+export function emphasise(
+  style: "red" | "yellow" | "green" | "bold" | "dim",
+  text: string,
+  stream: Stream = process.stdout,
+): string {
   return stream.isTTY && !process.env.NO_COLOR ? styleText(style, text) : text;
 }
 

@@ -32,6 +32,7 @@ export class Allocator {
   readonly #live = new Map<number, number>();
   readonly #free = new Map<number, number>();
   readonly #freeByEnd = new Map<number, number>();
+  readonly #pressure = new Set<() => boolean>();
   readonly #classes: Set<number>[] = Array.from({ length: sizeClass(2 ** 26) + 1 }, () => new Set<number>());
 
   /**
@@ -51,11 +52,20 @@ export class Allocator {
     return { used: this.#used, peak: this.#peak, limit: this.#limit };
   }
 
+  /** See {@link Backend.onPressure}. */
+  onPressure(release: () => boolean): () => void {
+    this.#pressure.add(release);
+    return () => void this.#pressure.delete(release);
+  }
+
   /** Address of `bytes` bytes. Throws `memory` when they are not to be had. */
   allocate(bytes: number): number {
     const units = Math.max(1, Math.ceil(bytes / unit));
-    const found = units < 2 ** 26 ? this.#find(units) : undefined;
-    const start = found ?? this.#extend(units);
+    let start = this.#find(units) ?? this.#extend(units);
+    while (start === undefined) {
+      if (![...this.#pressure].some((release) => release())) throw this.#exhausted(units);
+      start = this.#find(units) ?? this.#extend(units);
+    }
     this.#live.set(start, units);
     this.#used += units * unit;
     if (this.#used > this.#peak) this.#peak = this.#used;
@@ -86,6 +96,7 @@ export class Allocator {
   }
 
   #find(units: number): number | undefined {
+    if (units >= 2 ** 26) return undefined;
     const own = sizeClass(units);
     let looked = 0;
     for (const start of this.#classes[own]) {
@@ -110,21 +121,24 @@ export class Allocator {
     return start;
   }
 
-  #extend(units: number): number {
+  /** A block at the top; undefined when the limit or the system refuses. */
+  #extend(units: number): number | undefined {
     const start = this.#top;
     const end = (start + units) * unit;
-    if (end > this.#limit || !this.#grow(end)) {
-      throw new AegisError(
-        "memory",
-        `out of backend memory: wanted ${mebibytes(units * unit)}, ${mebibytes(this.#used)} of ${mebibytes(this.#limit)} are in use`,
-        {
-          hint: "use smaller parameters or fewer keys, or raise the memory limit of the backend",
-          operation: "allocate",
-        },
-      );
-    }
+    if (end > this.#limit || !this.#grow(end)) return undefined;
     this.#top = start + units;
     return start;
+  }
+
+  #exhausted(units: number): AegisError {
+    return new AegisError(
+      "memory",
+      `out of backend memory: wanted ${mebibytes(units * unit)}, ${mebibytes(this.#used)} of ${mebibytes(this.#limit)} are in use`,
+      {
+        hint: "use smaller parameters or fewer keys, or raise the memory limit of the backend",
+        operation: "allocate",
+      },
+    );
   }
 
   #link(start: number, units: number): void {

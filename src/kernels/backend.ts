@@ -68,6 +68,11 @@ export interface Backend {
    * Rings are cached: equal arguments give the same object.
    */
   ring(logN: number, moduli: readonly number[]): RingKernels;
+  /**
+   * Calls `release` when an allocation finds no room: it frees what can be made again and says whether
+   * it freed anything. Returns a function that ends this.
+   */
+  onPressure(release: () => boolean): () => void;
   /** Frees everything; using the backend afterwards is an error. */
   dispose(): void;
 }

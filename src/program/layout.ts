@@ -57,7 +57,12 @@ export function scoreCount(geometry: Geometry): number {
 /** Checks a geometry against the slots of a ring; throws `program`. */
 export function checkGeometry(geometry: Geometry, maximumSlots: number): void {
   const { tokens, lanes, width, heads, headSize } = geometry;
-  const sizes = { tokens: [tokens, 1, 2 ** 16], lanes: [lanes, 2, 2 ** 16], width: [width, 2, lanes], headSize: [headSize, 1, width] } as const;
+  const sizes = {
+    tokens: [tokens, 1, 2 ** 16],
+    lanes: [lanes, 2, 2 ** 16],
+    width: [width, 2, lanes],
+    headSize: [headSize, 1, width],
+  } as const;
   for (const [name, [value, least, most]] of Object.entries(sizes)) {
     if (value < least || value > most || !Number.isInteger(Math.log2(value))) {
       throw new AegisError("program", `layout: ${name} must be a power of two from ${least} to ${most}, got ${value}`);
@@ -67,8 +72,12 @@ export function checkGeometry(geometry: Geometry, maximumSlots: number): void {
     throw new AegisError("program", `layout: ${heads} heads of ${headSize} features do not fit into ${width} lanes`);
   }
   if (slotsOf(geometry) > maximumSlots) {
-    throw new AegisError("program", `layout: ${tokens} tokens of ${lanes} lanes need ${slotsOf(geometry)} slots, the ring has ${maximumSlots}`, {
-      hint: "use a larger ring, fewer tokens or fewer lanes",
-    });
+    throw new AegisError(
+      "program",
+      `layout: ${tokens} tokens of ${lanes} lanes need ${slotsOf(geometry)} slots, the ring has ${maximumSlots}`,
+      {
+        hint: "use a larger ring, fewer tokens or fewer lanes",
+      },
+    );
   }
 }

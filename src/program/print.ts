@@ -9,10 +9,14 @@ export function printProgram(program: Program): string {
   for (const operation of program.operations) {
     const outputs = operation.outputs.map((name) => {
       const tensor = program.tensors[name];
-      return tensor === undefined ? name : `${name}[${tensor.axis} ${tensor.count}, ${tensor.content}]@${tensor.level ?? "?"}`;
+      return tensor === undefined
+        ? name
+        : `${name}[${tensor.axis} ${tensor.count}, ${tensor.content}]@${tensor.level ?? "?"}`;
     });
     const left = String(operation.id).padStart(3);
-    lines.push(`${left}  ${describeOperation(operation).padEnd(44)} ${operation.inputs.join(", ")} → ${outputs.join(", ")}`);
+    lines.push(
+      `${left}  ${describeOperation(operation).padEnd(44)} ${operation.inputs.join(", ")} → ${outputs.join(", ")}`,
+    );
   }
   return lines.join("\n");
 }

@@ -53,22 +53,36 @@ function checkContents(operation: Operation, tensor: (name: string) => Tensor, f
   };
   for (const [i, allowed] of (expected[operation.kind] ?? []).entries()) {
     const { content } = tensor(operation.inputs[i] as string);
-    if (!allowed.includes(content)) fail(`input ${operation.inputs[i]} is ${content}, expected ${allowed.join(" or ")}`);
+    if (!allowed.includes(content))
+      fail(`input ${operation.inputs[i]} is ${content}, expected ${allowed.join(" or ")}`);
   }
 }
 
 /** Ciphertexts of a tensor follow from its content; a refreshed tensor has as many as before. */
-function checkCounts(operation: Operation, geometry: Geometry, tensor: (name: string) => Tensor, fail: (message: string) => never): void {
+function checkCounts(
+  operation: Operation,
+  geometry: Geometry,
+  tensor: (name: string) => Tensor,
+  fail: (message: string) => never,
+): void {
   for (const name of operation.outputs) {
     const { count, content } = tensor(name);
-    const expected = content === "scores" ? scoreCount(geometry) : content === "expanded" ? expandedCount(geometry) : content === "wide" ? count : 1;
+    const expected =
+      content === "scores"
+        ? scoreCount(geometry)
+        : content === "expanded"
+          ? expandedCount(geometry)
+          : content === "wide"
+            ? count
+            : 1;
     if (count !== expected) fail(`${name} has ${count} ciphertexts, ${content} values take ${expected}`);
   }
   if (operation.kind === "linear" && operation.weights.length !== operation.outputs.length) {
     fail(`${operation.weights.length} layers make ${operation.outputs.length} tensors`);
   }
   if (operation.kind !== "bootstrap") return;
-  if (operation.inputs.length !== operation.outputs.length) fail(`takes ${operation.inputs.length} tensors and gives ${operation.outputs.length}`);
+  if (operation.inputs.length !== operation.outputs.length)
+    fail(`takes ${operation.inputs.length} tensors and gives ${operation.outputs.length}`);
   for (const [i, name] of operation.inputs.entries()) {
     const from = tensor(name);
     const to = tensor(operation.outputs[i] as string);
@@ -82,8 +96,7 @@ function checkLevels(
   capabilities: Capabilities,
   fail: (message: string) => never,
 ): void {
-  const level = operation.level;
-  if (level === undefined) return fail("has no level: the program is not scheduled");
+  const level = operation.level ?? fail("has no level: the program is not scheduled");
   if (operation.kind === "bootstrap") {
     const top = capabilities.bootstrapLevel ?? fail("the parameters cannot bootstrap");
     if (operation.target > top) fail(`asks for level ${operation.target}, bootstrapping gives ${top}`);
@@ -91,7 +104,8 @@ function checkLevels(
       const have = tensor(name).level ?? -1;
       const floor = capabilities.bootstrapInput ?? 0;
       if (have < floor) fail(`${name} is at level ${have}, bootstrapping takes ${floor} or higher`);
-      if (tensor(name).magnitude > bootstrapBound) fail(`${name} may reach ${tensor(name).magnitude.toFixed(1)}, at most ${bootstrapBound} can be bootstrapped`);
+      if (tensor(name).magnitude > bootstrapBound)
+        fail(`${name} may reach ${tensor(name).magnitude.toFixed(1)}, at most ${bootstrapBound} can be bootstrapped`);
     }
     for (const name of operation.outputs) {
       const have = tensor(name).level ?? -1;
@@ -99,13 +113,15 @@ function checkLevels(
     }
     return;
   }
-  if (level < operation.depth || level > capabilities.maximumLevel) fail(`level ${level} with depth ${operation.depth}`);
+  if (level < operation.depth || level > capabilities.maximumLevel)
+    fail(`level ${level} with depth ${operation.depth}`);
   for (const name of operation.inputs) {
     const have = tensor(name).level ?? -1;
     if (have < level) fail(`needs ${name} at level ${level}, it is at ${have}`);
   }
   for (const name of operation.outputs) {
     const have = tensor(name).level ?? -1;
-    if (have !== level - operation.depth) fail(`gives level ${level - operation.depth}, ${name} is declared at ${have}`);
+    if (have !== level - operation.depth)
+      fail(`gives level ${level - operation.depth}, ${name} is declared at ${have}`);
   }
 }

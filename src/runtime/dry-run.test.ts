@@ -1,13 +1,24 @@
 /** What the dry run says against what a real run does. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { parties, type SmallProgram, smallProgram } from "../../test/support/run.ts";
-import { bootstrappingKeys, Bootstrapper } from "../circuits/index.ts";
-import { Decryptor, Encryptor, Encoder, Evaluator, insecureRandomness, type KeyName, KeyGenerator, type KeySource, KeyStore, type LoadedKey } from "../ckks/index.ts";
+import { Bootstrapper, bootstrappingKeys } from "../circuits/index.ts";
+import {
+  Decryptor,
+  Encoder,
+  Encryptor,
+  Evaluator,
+  insecureRandomness,
+  KeyGenerator,
+  type KeyName,
+  type KeySource,
+  KeyStore,
+  type LoadedKey,
+} from "../ckks/index.ts";
 import { embed } from "../model/index.ts";
 import { slotsOf } from "../program/index.ts";
 import { Environment, foldWeights } from "../transformer/index.ts";
-import { type Progress, runProgram, type RunOptions } from "./run.ts";
 import { CountingKeys } from "./counting-keys.ts";
+import { type Progress, type RunOptions, runProgram } from "./run.ts";
 
 let small: SmallProgram;
 
@@ -46,14 +57,23 @@ class Run {
     this.store = new KeyStore(context);
     const bootstrapper = new Bootstrapper(context, slotsOf(program.geometry));
     const wanted = new Map(needed.keys.map(({ name, level }) => [name, level]));
-    for (const key of bootstrappingKeys(context, generator, secret, [])) if (wanted.delete(key.name)) this.store.add(key);
+    for (const key of bootstrappingKeys(context, generator, secret, []))
+      if (wanted.delete(key.name)) this.store.add(key);
     for (const [name, level] of wanted) {
-      const key = name === "relinearisation" ? generator.relinearisationKey(secret, level) : generator.galoisKey(secret, Number(name.slice(7)), level);
+      const key =
+        name === "relinearisation"
+          ? generator.relinearisationKey(secret, level)
+          : generator.galoisKey(secret, Number(name.slice(7)), level);
       this.store.add(key);
     }
     this.watched = new WatchedKeys(this.store);
     this.counting = new CountingKeys(this.watched);
-    this.#environment = new Environment(new Evaluator(context, this.counting), program.geometry, program.length, bootstrapper);
+    this.#environment = new Environment(
+      new Evaluator(context, this.counting),
+      program.geometry,
+      program.length,
+      bootstrapper,
+    );
     this.#decryptor = new Decryptor(context, secret);
     this.#encryptor = new Encryptor(context, secret, insecureRandomness(4));
   }
@@ -65,12 +85,14 @@ class Run {
     const { tokens, lanes, width } = program.geometry;
     const { norm, level } = program.tensors[program.input];
     const values = new Float64Array(tokens * lanes);
-    for (let t = 0; t < tokens; t++) for (let i = 0; i < width; i++) values[t * lanes + i] = embedded[(t % program.length) * width + i] / norm;
+    for (let t = 0; t < tokens; t++)
+      for (let i = 0; i < width; i++) values[t * lanes + i] = embedded[(t % program.length) * width + i] / norm;
     using plaintext = new Encoder(context).encode(values, { level: level as number });
     const free = (): number => backend.memory().used - this.store.memory().resident;
     const before = free();
     using input = this.#encryptor.encrypt(plaintext);
-    const weights = (operation: Parameters<Parameters<typeof runProgram>[2]["weights"]>[0], i: number) => foldWeights(operation.weights[i], model.checkpoint);
+    const weights = (operation: Parameters<Parameters<typeof runProgram>[2]["weights"]>[0], i: number) =>
+      foldWeights(operation.weights[i], model.checkpoint);
     let logit = Number.NaN;
     try {
       const { output } = await runProgram(program, this.#environment, { weights }, [input], options);
@@ -158,20 +180,25 @@ describe("a real run", () => {
 
   test("does not start after a signal", async () => {
     const seen: number[] = [];
-    await expect(run.run({ signal: AbortSignal.abort(), onProgress: ({ done }) => seen.push(done) })).rejects.toMatchObject({ code: "aborted", leaked: 0 });
+    await expect(
+      run.run({ signal: AbortSignal.abort(), onProgress: ({ done }) => seen.push(done) }),
+    ).rejects.toMatchObject({ code: "aborted", leaked: 0 });
     expect(seen).toEqual([]);
   });
 });
 
 describe("a failure", () => {
   /** Runs with one key missing. */
-  async function without(name: KeyName): Promise<{ code: string; path: string[]; message: string; describe(): string }> {
+  async function without(
+    name: KeyName,
+  ): Promise<{ code: string; path: string[]; message: string; describe(): string }> {
     const { client, server } = parties(small, 7, name);
     const input = client.encrypt(small.program, small.model.ids(small.program.length));
     const error = await server.infer(input).then(
       () => undefined,
       (reason: unknown) => reason,
     );
+    for (const a of input) a.dispose();
     server.dispose();
     client.dispose();
     return error as { code: string; path: string[]; message: string; describe(): string };
@@ -181,7 +208,18 @@ describe("a failure", () => {
     const error = await without("relinearisation");
     expect(error).toMatchObject({ code: "key", hint: expect.stringContaining("keys that the program lists") });
     expect(error.path[0]).toBe("layer 0 → attention → scores");
-    expect(error.describe()).toMatch(/^layer 0 → attention → scores: .*key relinearisation at level \d+ is needed, but there is none\n/);
+    expect(error.describe()).toMatch(
+      /^layer 0 → attention → scores: .*key relinearisation at level \d+ is needed, but there is none\n/,
+    );
+  });
+
+  test.each(["relinearisation", "dense-to-sparse", "middle"])("frees what the operation has taken: %s", async (which) => {
+    const { keys } = small.needed;
+    const name = which === "middle" ? keys[Math.floor(keys.length / 2)].name : (which as KeyName);
+    await without(name); // makes the kernels' tables
+    const before = small.backend.memory().used;
+    await without(name);
+    expect(small.backend.memory().used - before).toBe(0);
   });
 
   test("names the bootstrapping that it is in", async () => {

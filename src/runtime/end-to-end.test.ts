@@ -4,10 +4,26 @@ import { parties, type SmallCase, smallProgram, twinLogits } from "../../test/su
 
 const small = { hidden: 8, heads: 2, inner: 20 };
 const cases: readonly (SmallCase & { title: string; wide?: number })[] = [
-  { title: "no spare lanes, several inner ciphertexts", shape: small, logN: 9, tokens: 8, length: 5, spread: 1, wide: 3 },
+  {
+    title: "no spare lanes, several inner ciphertexts",
+    shape: small,
+    logN: 9,
+    tokens: 8,
+    length: 5,
+    spread: 1,
+    wide: 3,
+  },
   { title: "two groups, half of the slots", shape: small, logN: 8, tokens: 4, length: 3, spread: 2, wide: 2 },
   { title: "four groups, all slots", shape: small, logN: 7, tokens: 2, length: 2, spread: 4, wide: 1 },
-  { title: "two layers, three heads", shape: { hidden: 12, heads: 3, inner: 24, layers: 2 }, logN: 9, tokens: 4, length: 3, spread: 2, wide: 1 },
+  {
+    title: "two layers, three heads",
+    shape: { hidden: 12, heads: 3, inner: 24, layers: 2 },
+    logN: 9,
+    tokens: 4,
+    length: 3,
+    spread: 2,
+    wide: 1,
+  },
 ];
 
 test.each(cases)("$title", async (one) => {

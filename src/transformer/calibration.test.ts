@@ -1,11 +1,11 @@
 /** Calibration: margins, fits, and what is read back from a file. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { evaluateSeries } from "../../test/support/series.ts";
 import { modelFiles, smallModel } from "../../test/support/transformer.ts";
 import { AegisError } from "../base/errors.ts";
-import { evaluateSeries } from "../../test/support/series.ts";
 import { parseCheckpoint, RangeRecorder, referenceForward } from "../model/index.ts";
-import { calibrate, type Calibration, defaultTargets, parseCalibration } from "./calibration.ts";
+import { type Calibration, calibrate, defaultTargets, parseCalibration } from "./calibration.ts";
 
 const shape = { hidden: 8, heads: 2, inner: 20 };
 const { checkpoint, calibration, ids } = smallModel(shape);
@@ -99,7 +99,10 @@ describe("a stored calibration", () => {
     ["an infinite bound", { ...copy(), embeddings: Number.POSITIVE_INFINITY }],
     ["a bound that is text", { ...copy(), logits: "1" }],
     ["no coefficients", change((json) => json.layers[0].exp.coefficients.splice(0))],
-    ["too many coefficients", change((json) => json.layers[0].exp.coefficients.push(...new Array<number>(300).fill(0)))],
+    [
+      "too many coefficients",
+      change((json) => json.layers[0].exp.coefficients.push(...new Array<number>(300).fill(0))),
+    ],
     ["NaN", change((json) => json.layers[0].exp.coefficients.splice(0, 1, Number.NaN))],
     ["null for a number", change((json) => (json.layers[0].headShifts[0] = null as unknown as number))],
     ["too few heads", change((json) => json.layers[0].headShifts.pop())],

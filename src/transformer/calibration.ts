@@ -52,7 +52,9 @@ const schema = z.object({
     .object({
       preset: z.string(),
       tokens: z.number().int(),
-      bootstraps: z.array(z.object({ before: z.string(), refreshes: z.array(z.string()), from: z.number().int(), to: z.number().int() })),
+      bootstraps: z.array(
+        z.object({ before: z.string(), refreshes: z.array(z.string()), from: z.number().int(), to: z.number().int() }),
+      ),
     })
     .optional(),
 });
@@ -137,7 +139,8 @@ export function calibrate(
 export function parseCalibration(json: unknown, checkpoint: Checkpoint): Calibration {
   const parsed = schema.safeParse(json);
   const hint = "run aegis calibrate to write it anew";
-  const malformed = (message: string): AegisError => new AegisError("format", `${calibrationFile}: ${message}`, { hint });
+  const malformed = (message: string): AegisError =>
+    new AegisError("format", `${calibrationFile}: ${message}`, { hint });
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
     const place = issue?.path.map(String).join(".") ?? "";
@@ -147,7 +150,8 @@ export function parseCalibration(json: unknown, checkpoint: Checkpoint): Calibra
     throw new AegisError("model", `${calibrationFile} belongs to another checkpoint`, { hint });
   }
   const { layers, heads } = checkpoint.config;
-  if (parsed.data.layers.length !== layers) throw malformed(`${parsed.data.layers.length} layers, the model has ${layers}`);
+  if (parsed.data.layers.length !== layers)
+    throw malformed(`${parsed.data.layers.length} layers, the model has ${layers}`);
   for (const { headShifts } of parsed.data.layers) {
     if (headShifts.length !== heads) throw malformed(`${headShifts.length} attention heads, the model has ${heads}`);
   }
@@ -158,7 +162,13 @@ export function parseCalibration(json: unknown, checkpoint: Checkpoint): Calibra
  * The polynomial of the fewest levels that meets the target, then of the highest degree that these
  * levels allow: a few products more buy all the precision that the levels can give.
  */
-function fit(f: (x: number) => number, interval: Interval, target: number, measure: "absolute" | "relative", parity?: Parity): FittedFunction {
+function fit(
+  f: (x: number) => number,
+  interval: Interval,
+  target: number,
+  measure: "absolute" | "relative",
+  parity?: Parity,
+): FittedFunction {
   const problem = {
     f,
     domain: interval,

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { AegisError } from "../base/errors.ts";
 import { bootstrapBound, type Operation, type Program, type Tensor, verifyProgram } from "../program/index.ts";
 import type { UnscheduledProgram } from "./graph.ts";
-import { type CostModel, originOf, schedule, type ScheduleOptions } from "./schedule.ts";
+import { type CostModel, originOf, type ScheduleOptions, schedule } from "./schedule.ts";
 
 /** An operation of a toy graph: how deep it is, what it reads (as indices of earlier ones), how much its result costs to refresh. */
 interface Step {
@@ -38,7 +38,8 @@ function toyGraph(steps: readonly Step[]): UnscheduledProgram {
 /** Costs of operations that grow with the level by `slope`, as real ones do. */
 function toyCosts(steps: readonly Step[], bootstrap: number, slope = 1): CostModel {
   return {
-    operation: (operation, level) => (operation.kind === "multiply" ? (steps[operation.id - 1]?.weight ?? 0) * (slope * level + 1) : 0),
+    operation: (operation, level) =>
+      operation.kind === "multiply" ? (steps[operation.id - 1]?.weight ?? 0) * (slope * level + 1) : 0,
     bootstrap: () => bootstrap,
   };
 }
@@ -52,7 +53,9 @@ function costOf(program: Program, costs: CostModel, graph: UnscheduledProgram): 
       sum += Math.ceil(count / 2) * costs.bootstrap();
     } else {
       const outputs = operation.outputs.map(originOf);
-      const original = graph.operations.find((one) => one.kind === operation.kind && one.outputs.join() === outputs.join()) as Operation;
+      const original = graph.operations.find(
+        (one) => one.kind === operation.kind && one.outputs.join() === outputs.join(),
+      ) as Operation;
       sum += costs.operation(original, operation.level as number);
     }
   }
@@ -60,7 +63,11 @@ function costOf(program: Program, costs: CostModel, graph: UnscheduledProgram): 
 }
 
 /** The least cost over every choice before every operation; infinite when none works. */
-function bruteForce(graph: UnscheduledProgram, costs: CostModel, { bootstrapLevel, bootstrapInput }: ScheduleOptions): number {
+function bruteForce(
+  graph: UnscheduledProgram,
+  costs: CostModel,
+  { bootstrapLevel, bootstrapInput }: ScheduleOptions,
+): number {
   const from = (index: number, levels: ReadonlyMap<string, number>): number => {
     const operation = graph.operations[index];
     if (operation === undefined) return 0;
@@ -78,7 +85,12 @@ function bruteForce(graph: UnscheduledProgram, costs: CostModel, { bootstrapLeve
     const { inputs } = operation;
     for (let subset = 0; subset < 2 ** inputs.length; subset++) {
       const refreshed = inputs.filter((_, i) => (subset >> i) & 1);
-      if (refreshed.some((name) => (levels.get(name) as number) < bootstrapInput || graph.tensors[name].magnitude > bootstrapBound)) continue;
+      if (
+        refreshed.some(
+          (name) => (levels.get(name) as number) < bootstrapInput || graph.tensors[name].magnitude > bootstrapBound,
+        )
+      )
+        continue;
       const count = refreshed.reduce((sum, name) => sum + graph.tensors[name].count, 0);
       for (let target = 1; target <= (subset === 0 ? 1 : bootstrapLevel); target++) {
         if (subset > 0 && refreshed.every((name) => (levels.get(name) as number) >= target)) continue; // lowers only
@@ -100,7 +112,11 @@ const step: fc.Arbitrary<Step> = fc.record({
   weight: fc.integer({ min: 0, max: 3 }),
 });
 
-function scheduled(steps: readonly Step[], bootstrap: number, slope = 1): { cost: number; program: Program | undefined } {
+function scheduled(
+  steps: readonly Step[],
+  bootstrap: number,
+  slope = 1,
+): { cost: number; program: Program | undefined } {
   const graph = toyGraph(steps);
   const costs = toyCosts(steps, bootstrap, slope);
   try {
@@ -117,7 +133,9 @@ describe("a schedule", () => {
 
   test("costs what the best of all placements costs", () => {
     const property = fc.property(graphs, ([steps, bootstrap]) => {
-      expect(scheduled(steps, bootstrap, 0).cost).toBe(bruteForce(toyGraph(steps), toyCosts(steps, bootstrap, 0), options));
+      expect(scheduled(steps, bootstrap, 0).cost).toBe(
+        bruteForce(toyGraph(steps), toyCosts(steps, bootstrap, 0), options),
+      );
     });
     fc.assert(property, { numRuns: 300, seed: 11 });
   });
@@ -147,7 +165,9 @@ describe("a schedule", () => {
             expect(program.tensors[name].magnitude).toBeLessThanOrEqual(bootstrapBound);
             expect(program.tensors[name].level).toBeGreaterThanOrEqual(1);
           }
-          expect(operation.inputs.some((name) => (program.tensors[name].level as number) < operation.target)).toBe(true);
+          expect(operation.inputs.some((name) => (program.tensors[name].level as number) < operation.target)).toBe(
+            true,
+          );
         }
       }),
       { numRuns: 200, seed: 12 },
@@ -177,7 +197,8 @@ describe("by hand", () => {
 
   test("keeps the levels that bootstrapping itself takes", () => {
     const { program } = scheduled(chain([4, 1, 4]), 1000);
-    for (const [name] of bootstraps(program)) expect(program?.tensors[name].level).toBeGreaterThanOrEqual(options.bootstrapInput);
+    for (const [name] of bootstraps(program))
+      expect(program?.tensors[name].level).toBeGreaterThanOrEqual(options.bootstrapInput);
     expect(bootstraps(program).length).toBeGreaterThan(0);
   });
 
@@ -191,6 +212,8 @@ describe("by hand", () => {
 
   test("an operation that is too deep is named", () => {
     const graph = toyGraph(chain([6]));
-    expect(() => schedule(graph, toyCosts([], 1), options)).toThrow(/toy → multiply: needs 6 levels, bootstrapping gives 5/);
+    expect(() => schedule(graph, toyCosts([], 1), options)).toThrow(
+      /toy → multiply: needs 6 levels, bootstrapping gives 5/,
+    );
   });
 });

@@ -1,6 +1,7 @@
 /** The plaintext twin against the exact model. */
-import { describe, expect, test } from "vitest";
+
 import { readFile } from "node:fs/promises";
+import { describe, expect, test } from "vitest";
 import { geometryOf } from "../../test/support/run.ts";
 import { smallModel } from "../../test/support/transformer.ts";
 import { embed, loadCheckpoint, loadTestSet, referenceForward } from "../model/index.ts";
@@ -23,7 +24,8 @@ describe("a small model", () => {
     const reference = referenceForward(model.checkpoint, model.ids(length));
     expect(excursions).toEqual([]);
     expect(logits.length).toBe(2);
-    for (const [i, logit] of reference.logits.entries()) expect(Math.abs(logits[i] - logit) / model.calibration.logits).toBeLessThan(0.01);
+    for (const [i, logit] of reference.logits.entries())
+      expect(Math.abs(logits[i] - logit) / model.calibration.logits).toBeLessThan(0.01);
   });
 
   test("the layout makes no difference", () => {
@@ -35,7 +37,12 @@ describe("a small model", () => {
   });
 
   test("values that leave a polynomial's interval are reported with their place", () => {
-    const graph = buildGraph(model.checkpoint.config, model.calibration, geometryOf({ shape, tokens: 4, spread: 1 }), 3);
+    const graph = buildGraph(
+      model.checkpoint.config,
+      model.calibration,
+      geometryOf({ shape, tokens: 4, spread: 1 }),
+      3,
+    );
     const large = embed(model.checkpoint, model.ids(3)).map((x) => 4 * x);
     const { excursions } = twin.run(graph, large);
     expect(excursions.map(({ operation }) => operation)).toContain("layer 0 → attention → softmax → exp");
@@ -46,16 +53,25 @@ describe("a small model", () => {
 test("the sentiment model: labels and logits of test texts", async () => {
   const directory = "models/sentiment-bert-tiny";
   const checkpoint = await loadCheckpoint(directory);
-  const calibration = parseCalibration(JSON.parse(await readFile(`${directory}/${calibrationFile}`, "utf8")), checkpoint);
+  const calibration = parseCalibration(
+    JSON.parse(await readFile(`${directory}/${calibrationFile}`, "utf8")),
+    checkpoint,
+  );
   const twin = new Twin(checkpoint);
   const texts = (await loadTestSet(directory)).filter(({ tokens }) => tokens <= 24).slice(0, 12);
   expect(texts.length).toBe(12);
   for (const { text } of texts) {
     const ids = checkpoint.tokenizer.encode(text);
     const reference = referenceForward(checkpoint, ids);
-    const graph = buildGraph(checkpoint.config, calibration, chooseGeometry(checkpoint.config, ids.length, 2 ** 15), ids.length);
+    const graph = buildGraph(
+      checkpoint.config,
+      calibration,
+      chooseGeometry(checkpoint.config, ids.length, 2 ** 15),
+      ids.length,
+    );
     const { logits, excursions } = twin.run(graph, embed(checkpoint, ids));
     expect(excursions, text).toEqual([]);
-    for (const [i, logit] of reference.logits.entries()) expect(Math.abs(logits[i] - logit), text).toBeLessThan(2 ** -5);
+    for (const [i, logit] of reference.logits.entries())
+      expect(Math.abs(logits[i] - logit), text).toBeLessThan(2 ** -5);
   }
 });

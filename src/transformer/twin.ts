@@ -31,7 +31,10 @@ export class Twin {
   }
 
   /** @param embeddings true values after the embedding's layer norm, [length × hidden] */
-  run(program: Pick<Program, "operations" | "tensors" | "length" | "geometry" | "output" | "classes">, embeddings: Float64Array): TwinResult {
+  run(
+    program: Pick<Program, "operations" | "tensors" | "length" | "geometry" | "output" | "classes">,
+    embeddings: Float64Array,
+  ): TwinResult {
     const { length } = program;
     const heads = program.geometry.heads;
     const values = new Map<string, Values>();
@@ -58,7 +61,8 @@ export class Twin {
           for (const [i, name] of operation.inputs.entries()) out(get(name), i);
           break;
         case "linear":
-          for (const [i, weights] of operation.weights.entries()) out(applyLinear(get(a), length, this.#fold(weights)), i);
+          for (const [i, weights] of operation.weights.entries())
+            out(applyLinear(get(a), length, this.#fold(weights)), i);
           break;
         case "add":
           out(zip(get(a), get(b), (x, y) => x + y));
@@ -80,7 +84,16 @@ export class Twin {
           out(zip(get(a), get(a), (x) => x * operation.factor));
           break;
         case "denominators":
-          out(denominators(get(a), length, heads, operation.factor, operation.constant, this.#checkpoint.config.hiddenSize));
+          out(
+            denominators(
+              get(a),
+              length,
+              heads,
+              operation.factor,
+              operation.constant,
+              this.#checkpoint.config.hiddenSize,
+            ),
+          );
           break;
         case "context":
           out(context(get(a), get(b), length, heads));
@@ -172,7 +185,14 @@ function excursion(data: Float64Array): number {
   return most;
 }
 
-function denominators(expanded: Values, length: number, heads: number, factor: number, constant: number, hidden: number): Values {
+function denominators(
+  expanded: Values,
+  length: number,
+  heads: number,
+  factor: number,
+  constant: number,
+  hidden: number,
+): Values {
   const data = new Float64Array(length * hidden);
   const size = hidden / heads;
   for (let h = 0; h < heads; h++) {

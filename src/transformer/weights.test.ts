@@ -9,7 +9,14 @@ import { foldWeights } from "./weights.ts";
 const checkpoint = parseCheckpoint(modelFiles({ hidden: 12, heads: 3, inner: 20 }));
 const next = uniforms(4);
 const vector = (n: number): Float64Array => Float64Array.from({ length: n }, () => 2 * next() - 1);
-const plain: WeightExpression = { parameter: "layers.0.query", inputNorm: null, centre: false, inputScale: 1, outputNorm: 1, outputOffset: 0 };
+const plain: WeightExpression = {
+  parameter: "layers.0.query",
+  inputNorm: null,
+  centre: false,
+  inputScale: 1,
+  outputNorm: 1,
+  outputOffset: 0,
+};
 
 function apply(expression: WeightExpression, x: Float64Array): Float64Array {
   const { rows, columns, matrix, bias } = foldWeights(expression, checkpoint);
@@ -21,11 +28,16 @@ function apply(expression: WeightExpression, x: Float64Array): Float64Array {
 function stepByStep(expression: WeightExpression, stored: Float64Array): Float64Array {
   let x: Float64Array = stored.map((value) => value * expression.inputScale);
   const { attentionLayerNorm, query, intermediate, output } = checkpoint.layers[0];
-  if (expression.inputNorm !== null) x = x.map((value, i) => value * attentionLayerNorm.weight[i] + attentionLayerNorm.bias[i]);
-  const layer = { "layers.0.query": query, "layers.0.intermediate": intermediate, "layers.0.output": output }[expression.parameter];
+  if (expression.inputNorm !== null)
+    x = x.map((value, i) => value * attentionLayerNorm.weight[i] + attentionLayerNorm.bias[i]);
+  const layer = { "layers.0.query": query, "layers.0.intermediate": intermediate, "layers.0.output": output }[
+    expression.parameter
+  ];
   let y: Float64Array = x;
   if (layer !== undefined) {
-    y = Float64Array.from(layer.bias, (b, i) => x.reduce((sum, value, j) => sum + layer.weight[i * x.length + j] * value, b));
+    y = Float64Array.from(layer.bias, (b, i) =>
+      x.reduce((sum, value, j) => sum + layer.weight[i * x.length + j] * value, b),
+    );
   }
   if (expression.centre) {
     const mean = y.reduce((sum, value) => sum + value, 0) / y.length;
@@ -41,8 +53,16 @@ const cases: readonly [string, Partial<WeightExpression>, number][] = [
   ["centring", { centre: true }, 12],
   ["norms of what is stored", { inputScale: 8, outputNorm: 3, outputOffset: 0.7 }, 12],
   ["all of it", { inputNorm: norm, centre: true, inputScale: 8, outputNorm: 0.3, outputOffset: -1 }, 12],
-  ["all of it on the residual path", { parameter: "identity", inputNorm: norm, centre: true, inputScale: 8, outputNorm: 5 }, 12],
-  ["all of it, wide output", { parameter: "layers.0.intermediate", inputNorm: norm, inputScale: 8, outputNorm: 4, outputOffset: 0.5 }, 12],
+  [
+    "all of it on the residual path",
+    { parameter: "identity", inputNorm: norm, centre: true, inputScale: 8, outputNorm: 5 },
+    12,
+  ],
+  [
+    "all of it, wide output",
+    { parameter: "layers.0.intermediate", inputNorm: norm, inputScale: 8, outputNorm: 4, outputOffset: 0.5 },
+    12,
+  ],
   ["centring, wide input", { parameter: "layers.0.output", centre: true, inputScale: 2, outputNorm: 6 }, 20],
 ];
 
@@ -68,6 +88,9 @@ describe("folded into a layer", () => {
   });
 });
 
-test.each(["layers.7.query", "layers.0.nothing", "decoder", "layers", "__proto__", "layers.0.constructor"])("there is no parameter %s", (parameter) => {
-  expect(() => foldWeights({ ...plain, parameter }, checkpoint)).toThrow(/no parameter/);
-});
+test.each(["layers.7.query", "layers.0.nothing", "decoder", "layers", "__proto__", "layers.0.constructor"])(
+  "there is no parameter %s",
+  (parameter) => {
+    expect(() => foldWeights({ ...plain, parameter }, checkpoint)).toThrow(/no parameter/);
+  },
+);

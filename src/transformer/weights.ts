@@ -30,7 +30,8 @@ export function foldWeights(expression: WeightExpression, checkpoint: Checkpoint
     }
   }
   if (expression.centre) centre(matrix, bias, rows, columns);
-  for (let k = 0; k < matrix.length; k++) matrix[k] = ((matrix[k] as number) * expression.inputScale) / expression.outputNorm;
+  for (let k = 0; k < matrix.length; k++)
+    matrix[k] = ((matrix[k] as number) * expression.inputScale) / expression.outputNorm;
   for (let i = 0; i < rows; i++) bias[i] = ((bias[i] as number) - expression.outputOffset) / expression.outputNorm;
   return { rows, columns, matrix, bias };
 }

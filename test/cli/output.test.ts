@@ -1,5 +1,5 @@
 /** What commands print, and where. */
-import { readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseProgram } from "../../src/program/index.ts";
@@ -18,13 +18,27 @@ afterAll(() => folders[Symbol.dispose]());
 
 const number = expect.any(Number) as number;
 const warning = "warning: parameters insecure-test give no security: for tests only\n";
-const escape = /\u001b/;
+const escapeCode = /\u001b/;
 
 describe("aegis run", () => {
   test("--json: one object with all that was promised, nothing else on stdout", async () => {
-    const { code, stdout, stderr } = await aegis(["run", "--model", model, "--text", "good film", "--preset", "insecure-test", "--json"]);
+    const { code, stdout, stderr } = await aegis([
+      "run",
+      "--model",
+      model,
+      "--text",
+      "good film",
+      "--preset",
+      "insecure-test",
+      "--json",
+    ]);
     expect([code, stderr]).toEqual([0, warning]);
-    const result = JSON.parse(stdout) as Record<string, unknown> & { logits: number[]; twin: { logits: number[] }; maxError: number; label: string };
+    const result = JSON.parse(stdout) as Record<string, unknown> & {
+      logits: number[];
+      twin: { logits: number[] };
+      maxError: number;
+      label: string;
+    };
     expect(result).toMatchObject({
       model: expect.any(String),
       tokens: 4,
@@ -47,11 +61,14 @@ describe("aegis run", () => {
   test("for people: label, error, security; no escape codes without a terminal or with NO_COLOR", async () => {
     const text = join(model, "text.txt");
     writeFileSync(text, "bad film\n");
-    const { code, stdout, stderr } = await aegis(["run", "--model", model, "--file", text, "--preset", "insecure-test"], { NO_COLOR: "1" });
+    const { code, stdout, stderr } = await aegis(
+      ["run", "--model", model, "--file", text, "--preset", "insecure-test"],
+      { NO_COLOR: "1" },
+    );
     expect([code, stderr]).toEqual([0, warning]);
     expect(stdout).toMatch(/label +(YES|NO) .*computed on ciphertexts/);
     expect(stdout).toMatch(/security +none: N = 2\^11/);
-    expect(stdout).not.toMatch(escape);
+    expect(stdout).not.toMatch(escapeCode);
   });
 });
 
@@ -59,9 +76,26 @@ describe("aegis compile", () => {
   test("--json and --out: what a run will need", async () => {
     const folder = folders.folder({});
     const out = join(folder, "program.json");
-    const { code, stdout, stderr } = await aegis(["compile", "--model", model, "--tokens", "4", "--preset", "insecure-test", "--json", "--out", out]);
+    const { code, stdout, stderr } = await aegis([
+      "compile",
+      "--model",
+      model,
+      "--tokens",
+      "4",
+      "--preset",
+      "insecure-test",
+      "--json",
+      "--out",
+      out,
+    ]);
     expect([code, stderr]).toEqual([0, warning]);
-    const result = JSON.parse(stdout) as { bootstraps: unknown[]; keys: unknown[]; operations: unknown[]; program: unknown; tokens: number };
+    const result = JSON.parse(stdout) as {
+      bootstraps: unknown[];
+      keys: unknown[];
+      operations: unknown[];
+      program: unknown;
+      tokens: number;
+    };
     expect(result).toMatchObject({
       tokens: 4,
       verified: true,
@@ -70,9 +104,19 @@ describe("aegis compile", () => {
       counts: { bootstraps: number, keySwitches: number },
       memory: { workBytes: number, keyBytes: number, compressedKeyBytes: number },
     });
-    expect(result.bootstraps[0]).toMatchObject({ place: expect.stringContaining("layer 0 → "), refreshes: [expect.any(String)], from: number, to: number });
+    expect(result.bootstraps[0]).toMatchObject({
+      place: expect.stringContaining("layer 0 → "),
+      refreshes: [expect.any(String)],
+      from: number,
+      to: number,
+    });
     expect(result.keys[0]).toMatchObject({ name: expect.any(String), level: number, bytes: number });
-    expect(result.operations[0]).toMatchObject({ path: ["client", "input"], level: number, depth: 0, outputs: [{ name: "embeddings", level: number }] });
+    expect(result.operations[0]).toMatchObject({
+      path: ["client", "input"],
+      level: number,
+      depth: 0,
+      outputs: [{ name: "embeddings", level: number }],
+    });
     expect(readdirSync(folder)).toEqual(["program.json"]);
     expect(parseProgram(readFileSync(out, "utf8"))).toEqual(parseProgram(result.program));
   });
@@ -80,15 +124,22 @@ describe("aegis compile", () => {
   test("for people: the program, bootstraps, keys, memory, time", async () => {
     const { code, stdout } = await aegis(["compile", "--model", model, "--tokens", "4", "--preset", "insecure-test"]);
     expect(code).toBe(0);
-    for (const line of [/^program for 4 of 4 tokens/m, /^bootstraps +\d+$/m, /^keys +\d+: .* on the wire$/m, /^memory /m, /^time /m]) expect(stdout).toMatch(line);
-    expect(stdout).not.toMatch(escape);
+    for (const line of [
+      /^program for 4 of 4 tokens/m,
+      /^bootstraps +\d+$/m,
+      /^keys +\d+: .* on the wire$/m,
+      /^memory /m,
+      /^time /m,
+    ])
+      expect(stdout).toMatch(line);
+    expect(stdout).not.toMatch(escapeCode);
   });
 });
 
 test("aegis params: every preset, as a table and as JSON", async () => {
   const [people, machine] = await Promise.all([aegis(["params"]), aegis(["params", "--json", "--depth", "5"])]);
   expect(people.stdout).toMatch(/bootstrap-16.*128-bit/);
-  expect(people.stdout).not.toMatch(escape);
+  expect(people.stdout).not.toMatch(escapeCode);
   const { presets, suggestion } = JSON.parse(machine.stdout) as { presets: { name: string }[]; suggestion: unknown };
   expect(presets.map(({ name }) => name)).toContain("insecure-test");
   expect(suggestion).toMatchObject({ name: expect.any(String), reasons: expect.any(Array) });
@@ -97,10 +148,32 @@ test("aegis params: every preset, as a table and as JSON", async () => {
 
 test("aegis calibrate writes a calibration that compile takes, and nothing else", async () => {
   const fresh = folders.model({ "calibration.json": undefined, "texts.txt": "good film\nbad film\na good bad film\n" });
-  const { code, stdout, stderr } = await aegis(["calibrate", "--model", fresh, "--texts", join(fresh, "texts.txt"), "--json"]);
+  const { code, stdout, stderr } = await aegis([
+    "calibrate",
+    "--model",
+    fresh,
+    "--texts",
+    join(fresh, "texts.txt"),
+    "--json",
+  ]);
   expect([code, stderr]).toEqual([0, ""]);
   expect(JSON.parse(stdout)).toEqual(JSON.parse(readFileSync(join(fresh, "calibration.json"), "utf8")));
-  expect(readdirSync(fresh).sort()).toEqual(["calibration.json", "config.json", "model.safetensors", "texts.txt", "tokenizer.json"]);
-  const compiled = await aegis(["compile", "--model", fresh, "--text", "good film", "--preset", "insecure-test", "--json"]);
+  expect(readdirSync(fresh).sort()).toEqual([
+    "calibration.json",
+    "config.json",
+    "model.safetensors",
+    "texts.txt",
+    "tokenizer.json",
+  ]);
+  const compiled = await aegis([
+    "compile",
+    "--model",
+    fresh,
+    "--text",
+    "good film",
+    "--preset",
+    "insecure-test",
+    "--json",
+  ]);
   expect(compiled.code).toBe(0);
 });

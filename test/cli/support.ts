@@ -42,13 +42,20 @@ export class Folders {
   model(changes: Files = {}): string {
     const { config, model, tokenizer } = modelFiles(shape);
     const calibration = JSON.stringify(smallModel(shape).calibration);
-    return this.folder({ "config.json": config, "model.safetensors": model, "tokenizer.json": tokenizer, "calibration.json": calibration, ...changes });
+    return this.folder({
+      "config.json": config,
+      "model.safetensors": model,
+      "tokenizer.json": tokenizer,
+      "calibration.json": calibration,
+      ...changes,
+    });
   }
 
   folder(files: Files): string {
     const folder = join(this.#root, String(this.#count++));
     mkdirSync(folder);
-    for (const [name, bytes] of Object.entries(files)) if (bytes !== undefined) writeFileSync(join(folder, name), bytes);
+    for (const [name, bytes] of Object.entries(files))
+      if (bytes !== undefined) writeFileSync(join(folder, name), bytes);
     return folder;
   }
 

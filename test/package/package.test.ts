@@ -117,7 +117,8 @@ describe("exports", () => {
       await import(${JSON.stringify(manifest.name)});
       console.log(JSON.stringify(Object.getOwnPropertyNames(globalThis).filter((name) => !before.has(name))));
     `);
-    expect(added).toEqual([]);
+    // zod keeps its registry and configuration there.
+    expect((added as string[]).filter((name) => !name.startsWith("__zod_"))).toEqual([]);
   });
 });
 

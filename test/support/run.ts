@@ -1,14 +1,12 @@
 /** A small model compiled for an insecure ring, with its client and its server. */
-import { Context } from "../../src/ckks/index.ts";
+import { Context, insecureRandomness } from "../../src/ckks/index.ts";
 import { Client } from "../../src/client/index.ts";
-import { type Backend, createBackend } from "../../src/kernels/index.ts";
+import { type Backend, createBackend, kernelNames } from "../../src/kernels/index.ts";
 import { embed } from "../../src/model/index.ts";
 import type { Geometry, Program } from "../../src/program/index.ts";
 import { type Requirements, requirements } from "../../src/runtime/index.ts";
 import { Server } from "../../src/server/index.ts";
 import { compile, type KernelTimes, Twin } from "../../src/transformer/index.ts";
-import { kernelNames } from "../../src/kernels/index.ts";
-import { insecureRandomness } from "../../src/ckks/index.ts";
 import { bootParameters, type Shape, type SmallModel, smallModel } from "./transformer.ts";
 
 /** The same seconds for all work, so that schedules do not depend on the machine. */
@@ -42,7 +40,11 @@ export function geometryOf({ shape, tokens, spread }: Pick<SmallCase, "shape" | 
 export async function smallProgram(one: SmallCase): Promise<SmallProgram> {
   const model = smallModel(one.shape);
   const parameters = bootParameters(one.logN);
-  const { program } = compile(model.checkpoint.config, model.calibration, parameters, { length: one.length, times: evenTimes, geometry: geometryOf(one) });
+  const { program } = compile(model.checkpoint.config, model.calibration, parameters, {
+    length: one.length,
+    times: evenTimes,
+    geometry: geometryOf(one),
+  });
   const needed = await requirements(program, parameters);
   const backend = await createBackend("wasm");
   const context = new Context(parameters, backend);
@@ -50,7 +52,11 @@ export async function smallProgram(one: SmallCase): Promise<SmallProgram> {
 }
 
 /** A client with reproducible keys, and a server that holds what the program needs (but for one key). */
-export function parties({ context, model, program, needed }: SmallProgram, seed = 7, withheld = ""): { client: Client; server: Server } {
+export function parties(
+  { context, model, program, needed }: SmallProgram,
+  seed = 7,
+  withheld = "",
+): { client: Client; server: Server } {
   const client = new Client(context, model.checkpoint, insecureRandomness(seed));
   const server = new Server(context, model.checkpoint, program);
   for (const key of client.keys(needed.keys)) if (key.name !== withheld) server.addKey(key);

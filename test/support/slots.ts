@@ -2,7 +2,14 @@
  * Tensors in slots, written a second time and for tests only: packs what the twin holds as rows
  * or scores into slot vectors, and says what each slot of a result must be.
  */
-import { expandedCount, type Geometry, groupsOf, scoreBlocks, scoreCount, type Tensor } from "../../src/program/index.ts";
+import {
+  expandedCount,
+  type Geometry,
+  groupsOf,
+  scoreBlocks,
+  scoreCount,
+  type Tensor,
+} from "../../src/program/index.ts";
 
 /** What the twin holds: [length × columns], or [heads × length × length] for scores. */
 export interface Rows {
@@ -16,7 +23,13 @@ export interface Rows {
  *
  * @param masked whether scores of keys beyond the text are zero (they are after the softmax's exp)
  */
-export function slotVectors(tensor: Tensor, geometry: Geometry, rows: Rows, masked: boolean, undefinedAs: number): Float64Array[] {
+export function slotVectors(
+  tensor: Tensor,
+  geometry: Geometry,
+  rows: Rows,
+  masked: boolean,
+  undefinedAs: number,
+): Float64Array[] {
   const { content, count } = tensor;
   if (content === "scores" || content === "expanded") {
     return Array.from({ length: count }, (_, part) => scoreVector(content, geometry, rows, part, masked));
@@ -24,19 +37,32 @@ export function slotVectors(tensor: Tensor, geometry: Geometry, rows: Rows, mask
   return Array.from({ length: count }, (_, part) => rowVector(content, geometry, rows, part, undefinedAs));
 }
 
-function rowVector(content: Tensor["content"], geometry: Geometry, { data, length }: Rows, part: number, undefinedAs: number): Float64Array {
+function rowVector(
+  content: Tensor["content"],
+  geometry: Geometry,
+  { data, length }: Rows,
+  part: number,
+  undefinedAs: number,
+): Float64Array {
   const { tokens, lanes, width } = geometry;
   const columns = data.length / length;
   return Float64Array.from({ length: tokens * lanes }, (_, slot) => {
     const lane = slot % lanes;
     const row = (Math.floor(slot / lanes) % length) * columns;
     const feature = content === "replicated" ? lane % width : content === "wide" ? part * lanes + lane : lane;
-    if (feature < columns && (content === "replicated" || content === "wide" || lane < width)) return data[row + feature];
+    if (feature < columns && (content === "replicated" || content === "wide" || lane < width))
+      return data[row + feature];
     return content === "partial" ? undefinedAs : 0;
   });
 }
 
-function scoreVector(content: "scores" | "expanded", geometry: Geometry, { data, length }: Rows, part: number, masked: boolean): Float64Array {
+function scoreVector(
+  content: "scores" | "expanded",
+  geometry: Geometry,
+  { data, length }: Rows,
+  part: number,
+  masked: boolean,
+): Float64Array {
   const { tokens, lanes, width, heads, headSize } = geometry;
   const groups = groupsOf(geometry);
   const blocks = scoreBlocks(geometry);
@@ -66,7 +92,8 @@ export function coveredDiagonals(geometry: Geometry): number[] {
       for (let group = 0; group < groups; group++) found.push(group + groups * (block + part * blocks));
     }
   }
-  if (scoreCount(geometry) * blocks !== expandedCount(geometry)) throw new Error("blocks do not fill the expanded ciphertexts");
+  if (scoreCount(geometry) * blocks !== expandedCount(geometry))
+    throw new Error("blocks do not fill the expanded ciphertexts");
   return found.sort((a, b) => a - b);
 }
 

@@ -14,10 +14,23 @@ import {
   presets,
   type SecretKey,
 } from "../../src/ckks/index.ts";
-import { type Checkpoint, parseCheckpoint, RangeRecorder, referenceForward } from "../../src/model/index.ts";
-import { expectedTensors, parseConfig } from "../../src/model/index.ts";
-import { type Calibration, calibrate, type CalibrationTargets } from "../../src/transformer/index.ts";
-import { float32, json, microConfig, microTokenizer, type RawTensor, writeSafetensors } from "../vectors/model/micro.ts";
+import {
+  type Checkpoint,
+  expectedTensors,
+  parseCheckpoint,
+  parseConfig,
+  RangeRecorder,
+  referenceForward,
+} from "../../src/model/index.ts";
+import { type Calibration, type CalibrationTargets, calibrate } from "../../src/transformer/index.ts";
+import {
+  float32,
+  json,
+  microConfig,
+  microTokenizer,
+  type RawTensor,
+  writeSafetensors,
+} from "../vectors/model/micro.ts";
 import { uniforms } from "./ckks.ts";
 
 export interface Shape {

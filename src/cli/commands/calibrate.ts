@@ -4,8 +4,25 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
 import { Parameters, preset } from "../../ckks/index.ts";
-import { type Checkpoint, calibrationTexts, loadCheckpoint, loadRanges, loadTestSet, RangeRecorder, type RangeTable, referenceForward } from "../../model/index.ts";
-import { bootstrapPlaces, type Calibration, calibrate, calibrationFile, compile, type FittedFunction, referenceTimes } from "../../transformer/index.ts";
+import {
+  type Checkpoint,
+  calibrationTexts,
+  loadCheckpoint,
+  loadRanges,
+  loadTestSet,
+  RangeRecorder,
+  type RangeTable,
+  referenceForward,
+} from "../../model/index.ts";
+import {
+  bootstrapPlaces,
+  type Calibration,
+  calibrate,
+  calibrationFile,
+  compile,
+  type FittedFunction,
+  referenceTimes,
+} from "../../transformer/index.ts";
 import { interruptSignal, printJson, printLine, StatusLine, table, writeWhole } from "../output.ts";
 import { defaultPreset } from "../session.ts";
 
@@ -40,9 +57,11 @@ async function calibrateModel(options: Options): Promise<Calibration> {
   const signal = interruptSignal();
   const { texts, source, known } = await textsFor(options);
   const limit = options.limit === undefined ? texts.length : Number(options.limit);
-  if (!Number.isInteger(limit) || limit < 1) throw new AegisError("argument", `--limit: expected a positive integer, got ${JSON.stringify(options.limit)}`);
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new AegisError("argument", `--limit: expected a positive integer, got ${JSON.stringify(options.limit)}`);
   const used = texts.slice(0, limit);
-  if (used.length === 0) throw new AegisError("input", "no texts to calibrate on", { hint: "give some with --texts FILE, one a line" });
+  if (used.length === 0)
+    throw new AegisError("input", "no texts to calibrate on", { hint: "give some with --texts FILE, one a line" });
   const ranges = await observe(checkpoint, used, signal);
   const calibration = calibrate(checkpoint, { ...ranges, ...known }, { texts: used.length, source });
   return { ...calibration, schedule: scheduleOf(checkpoint, calibration) };
@@ -66,14 +85,21 @@ async function textsFor(options: Options): Promise<{ texts: readonly string[]; s
       const lines = (await readFile(options.texts, "utf8")).split("\n").filter((line) => line.trim() !== "");
       return { texts: lines, source: "given texts", known: {} };
     } catch (error) {
-      throw new AegisError("io", `${options.texts}: cannot be read`, { hint: "check the path given with --texts", cause: error });
+      throw new AegisError("io", `${options.texts}: cannot be read`, {
+        hint: "check the path given with --texts",
+        cause: error,
+      });
     }
   }
   const texts = await calibrationTexts(options.model);
   if (texts.length > 0) return { texts, source: "training part", known: {} };
   const { train } = await loadRanges(options.model);
   const test = await loadTestSet(options.model);
-  return { texts: test.map((example) => example.text), source: "stored ranges of the training part, bounds from test texts", known: train };
+  return {
+    texts: test.map((example) => example.text),
+    source: "stored ranges of the training part, bounds from test texts",
+    known: train,
+  };
 }
 
 async function observe(checkpoint: Checkpoint, texts: readonly string[], signal: AbortSignal): Promise<RangeTable> {
@@ -95,14 +121,23 @@ async function write(path: string, text: string): Promise<void> {
   try {
     await writeWhole(path, text);
   } catch (error) {
-    throw new AegisError("io", `${path}: cannot be written`, { hint: "check that the directory is writable", cause: error });
+    throw new AegisError("io", `${path}: cannot be written`, {
+      hint: "check that the directory is writable",
+      cause: error,
+    });
   }
 }
 
 function print(calibration: Calibration, path: string): void {
   const rows: (string | number)[][] = [];
   const add = (name: string, { interval, degree, depth, maximumError, measure }: FittedFunction): void => {
-    rows.push([name, `[${interval[0].toFixed(3)}, ${interval[1].toFixed(3)}]`, degree, depth, `2^${Math.log2(maximumError).toFixed(1)} ${measure}`]);
+    rows.push([
+      name,
+      `[${interval[0].toFixed(3)}, ${interval[1].toFixed(3)}]`,
+      degree,
+      depth,
+      `2^${Math.log2(maximumError).toFixed(1)} ${measure}`,
+    ]);
   };
   for (const [l, layer] of calibration.layers.entries()) {
     add(`layer ${l}: exp`, layer.exp);

@@ -2,7 +2,7 @@
 import { Command, Option } from "commander";
 import { AegisError } from "../../base/errors.ts";
 import { describeSecret } from "../../ckks/index.ts";
-import { printProgram, type Program } from "../../program/index.ts";
+import { type Program, printProgram } from "../../program/index.ts";
 import { requirements } from "../../runtime/index.ts";
 import { formatBytes, formatSeconds, printJson, printLine, StatusLine, writeWhole } from "../output.ts";
 import { defaultPreset, loadModel, openBackend, prepare } from "../session.ts";
@@ -43,7 +43,10 @@ export function compileCommand(): Command {
 async function compileModel(options: Options) {
   const model = await loadModel(options.model);
   const { config, tokenizer } = model.checkpoint;
-  const length = options.text === undefined ? tokenCount(options.tokens, config.maximumTokens) : tokenizer.encode(options.text, { truncate: options.truncate === true }).length;
+  const length =
+    options.text === undefined
+      ? tokenCount(options.tokens, config.maximumTokens)
+      : tokenizer.encode(options.text, { truncate: options.truncate === true }).length;
   const backend = await openBackend("wasm");
   try {
     const start = performance.now();
@@ -55,13 +58,24 @@ async function compileModel(options: Options) {
       model: options.model,
       tokens: length,
       verified: true,
-      security: { bits: parameters.securityBits, logN: parameters.logN, logQP: parameters.logQP, secret: describeSecret(parameters.spec.secret), preset: parameters.name },
+      security: {
+        bits: parameters.securityBits,
+        logN: parameters.logN,
+        logQP: parameters.logQP,
+        secret: describeSecret(parameters.spec.secret),
+        preset: parameters.name,
+      },
       expectedSeconds: compiled.seconds.reduce((a, b) => a + b, 0),
       compileSeconds: (performance.now() - start) / 1000,
       ciphertexts: Object.values(program.tensors).reduce((sum, tensor) => sum + tensor.count, 0),
       bootstraps: program.operations
         .filter((operation) => operation.kind === "bootstrap")
-        .map((operation) => ({ place: operation.path.join(" → "), refreshes: operation.inputs, from: operation.level, to: operation.target })),
+        .map((operation) => ({
+          place: operation.path.join(" → "),
+          refreshes: operation.inputs,
+          from: operation.level,
+          to: operation.target,
+        })),
       counts: needed.counts,
       keys: needed.keys,
       memory: { workBytes: needed.workBytes, keyBytes: needed.keyBytes, compressedKeyBytes: needed.compressedKeyBytes },
@@ -105,11 +119,18 @@ function print(result: Awaited<ReturnType<typeof compileModel>>): void {
   const { security, counts, memory } = result;
   printLine(printProgram(result.program));
   printLine();
-  printLine(`security    ${security.bits > 0 ? `${security.bits}-bit` : "none"}: N = 2^${security.logN}, log QP = ${security.logQP.toFixed(0)}, ${security.secret} secret (${security.preset})`);
+  printLine(
+    `security    ${security.bits > 0 ? `${security.bits}-bit` : "none"}: N = 2^${security.logN}, log QP = ${security.logQP.toFixed(0)}, ${security.secret} secret (${security.preset})`,
+  );
   printLine(`bootstraps  ${counts.bootstraps}`);
-  for (const { place, refreshes, from, to } of result.bootstraps) printLine(`              ${place}: ${refreshes.join(", ")}, level ${from} → ${to}`);
-  printLine(`work        ${counts.keySwitches} key switches, ${counts.multiplications} products, ${counts.rotations} rotations`);
-  printLine(`keys        ${result.keys.length}: ${formatBytes(memory.keyBytes)}, ${formatBytes(memory.compressedKeyBytes)} on the wire`);
+  for (const { place, refreshes, from, to } of result.bootstraps)
+    printLine(`              ${place}: ${refreshes.join(", ")}, level ${from} → ${to}`);
+  printLine(
+    `work        ${counts.keySwitches} key switches, ${counts.multiplications} products, ${counts.rotations} rotations`,
+  );
+  printLine(
+    `keys        ${result.keys.length}: ${formatBytes(memory.keyBytes)}, ${formatBytes(memory.compressedKeyBytes)} on the wire`,
+  );
   printLine(`memory      ${formatBytes(memory.workBytes)} of ciphertexts, plaintexts and workspace, besides keys`);
   printLine(`time        about ${formatSeconds(result.expectedSeconds)} for the inference on this machine`);
 }

@@ -55,6 +55,10 @@ export class NullBackend implements Backend {
     return this.#allocator.report();
   }
 
+  onPressure(release: () => boolean): () => void {
+    return this.#allocator.onPressure(release);
+  }
+
   ring(logN: number, moduli: readonly number[]): RingKernels {
     const key = `${logN}: ${moduli.join(" ")}`;
     let ring = this.#rings.get(key);

@@ -26,6 +26,10 @@ class ReferenceBackend implements Backend {
     return this.#memory.allocator.report();
   }
 
+  onPressure(release: () => boolean): () => void {
+    return this.#memory.allocator.onPressure(release);
+  }
+
   ring(logN: number, moduli: readonly number[]): RingKernels {
     const key = JSON.stringify([logN, moduli]);
     const known = this.#rings.get(key);

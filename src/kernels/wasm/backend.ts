@@ -24,6 +24,10 @@ class WasmBackend implements Backend {
     return this.#core.allocator.report();
   }
 
+  onPressure(release: () => boolean): () => void {
+    return this.#core.allocator.onPressure(release);
+  }
+
   ring(logN: number, moduli: readonly number[]): RingKernels {
     const key = `${logN}: ${moduli.join(" ")}`;
     let ring = this.#rings.get(key);

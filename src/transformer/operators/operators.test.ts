@@ -9,7 +9,15 @@ import { coveredDiagonals, largestDifference, slotVectors } from "../../../test/
 import { LazyKeys, type Shape, type SmallModel, smallModel } from "../../../test/support/transformer.ts";
 import { type Ciphertext, Context, Evaluator, type ParametersSpec } from "../../ckks/index.ts";
 import { embed } from "../../model/index.ts";
-import { describeOperation, expandedCount, type Geometry, type Operation, scoreBlocks, scoreCount, type Tensor } from "../../program/index.ts";
+import {
+  describeOperation,
+  expandedCount,
+  type Geometry,
+  type Operation,
+  scoreBlocks,
+  scoreCount,
+  type Tensor,
+} from "../../program/index.ts";
 import { buildGraph, type UnscheduledProgram } from "../graph.ts";
 import { Twin } from "../twin.ts";
 import { foldWeights } from "../weights.ts";
@@ -47,9 +55,27 @@ const cases: readonly Case[] = [
   { title: "four groups", shape: small, tokens: 8, length: 5, spread: 4 },
   { title: "more groups than tokens", shape: small, tokens: 2, length: 1, spread: 4 },
   { title: "a full text", shape: small, tokens: 8, length: 8, spread: 2 },
-  { title: "three heads, features that leave lanes empty", shape: { hidden: 12, heads: 3, inner: 40 }, tokens: 8, length: 7, spread: 2 },
-  { title: "three heads without spare lanes", shape: { hidden: 12, heads: 3, inner: 40 }, tokens: 4, length: 3, spread: 1 },
-  { title: "one head, several groups of lanes for the inner layer", shape: { hidden: 4, heads: 1, inner: 30 }, tokens: 4, length: 3, spread: 4 },
+  {
+    title: "three heads, features that leave lanes empty",
+    shape: { hidden: 12, heads: 3, inner: 40 },
+    tokens: 8,
+    length: 7,
+    spread: 2,
+  },
+  {
+    title: "three heads without spare lanes",
+    shape: { hidden: 12, heads: 3, inner: 40 },
+    tokens: 4,
+    length: 3,
+    spread: 1,
+  },
+  {
+    title: "one head, several groups of lanes for the inner layer",
+    shape: { hidden: 4, heads: 1, inner: 30 },
+    tokens: 4,
+    length: 3,
+    spread: 4,
+  },
   { title: "heads of one feature", shape: { hidden: 4, heads: 4, inner: 6 }, tokens: 4, length: 3, spread: 2 },
 ];
 
@@ -75,7 +101,11 @@ class Bench {
     this.environment = new Environment(new Evaluator(context, keys), this.geometry, length);
     this.#twin = new Twin(this.model.checkpoint);
     this.#length = length;
-    this.#masked = new Set(this.graph.operations.filter(({ kind }) => kind === "polynomial" || kind === "expand").flatMap(({ outputs }) => outputs));
+    this.#masked = new Set(
+      this.graph.operations
+        .filter(({ kind }) => kind === "polynomial" || kind === "expand")
+        .flatMap(({ outputs }) => outputs),
+    );
   }
 
   tensor(name: string): Tensor {
@@ -86,7 +116,9 @@ class Bench {
   stored(name: string): Float64Array {
     const { norm } = this.tensor(name);
     const program = { ...this.graph, output: name, classes: Number.POSITIVE_INFINITY };
-    return this.#twin.run(program, embed(this.model.checkpoint, this.model.ids(this.#length))).logits.map((x) => x / norm);
+    return this.#twin
+      .run(program, embed(this.model.checkpoint, this.model.ids(this.#length)))
+      .logits.map((x) => x / norm);
   }
 
   vectors(name: string, undefinedAs: number): Float64Array[] {
@@ -110,7 +142,11 @@ class Bench {
     for (const [i, name] of operation.outputs.entries()) {
       for (const [part, expected] of this.expected(operation, name).entries()) {
         const got = decrypted[i][part];
-        error = Math.max(error, largestDifference(expected, got.real), largestDifference(new Float64Array(expected.length), got.imaginary));
+        error = Math.max(
+          error,
+          largestDifference(expected, got.real),
+          largestDifference(new Float64Array(expected.length), got.imaginary),
+        );
       }
     }
     const levels = results.flat().map((a) => a.level);
@@ -130,9 +166,11 @@ class Bench {
         if (operation.kind === "polynomial" && operation.mask === "first-token" && token > 0) return 0;
         // Constants are added to every slot, and an unmasked polynomial has a value at zero.
         if (operation.kind === "scores") return value === 0 ? Number.NaN : value;
-        if (operation.kind === "polynomial" && operation.mask === "none") return lane + part * lanes < this.columns(name) ? value : Number.NaN;
+        if (operation.kind === "polynomial" && operation.mask === "none")
+          return lane + part * lanes < this.columns(name) ? value : Number.NaN;
         // Lanes between the features and the width: only zeros of the operand count there.
-        if (lane >= hidden && lane < width && !["expand", "replicate", "linear", "add"].includes(operation.kind)) return Number.NaN;
+        if (lane >= hidden && lane < width && !["expand", "replicate", "linear", "add"].includes(operation.kind))
+          return Number.NaN;
         return value;
       }),
     );
@@ -157,7 +195,13 @@ describe.each(cases)("$title ($tokens tokens, $length real)", (one) => {
 
   test("the diagonals cover every pair of tokens once", () => {
     const width = widthOf(one.shape.hidden);
-    const geometry = { tokens: one.tokens, lanes: width * one.spread, width, heads: one.shape.heads, headSize: one.shape.hidden / one.shape.heads };
+    const geometry = {
+      tokens: one.tokens,
+      lanes: width * one.spread,
+      width,
+      heads: one.shape.heads,
+      headSize: one.shape.hidden / one.shape.heads,
+    };
     const diagonals = coveredDiagonals(geometry);
     expect(new Set(diagonals.map((r) => r % one.tokens)).size).toBe(one.tokens);
     expect(diagonals.length).toBe(one.tokens);

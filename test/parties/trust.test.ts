@@ -1,11 +1,11 @@
 /** What a server can know, and what a client believes. */
 import { readdirSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, test } from "vitest";
-import { parties, type SmallProgram, smallProgram } from "../../test/support/run.ts";
-import { Context, type EvaluationKey, insecureRandomness, KeyGenerator, type SecretKey } from "../ckks/index.ts";
-import { Client } from "../client/index.ts";
-import { type Backend, createBackend } from "../kernels/index.ts";
-import { Server } from "./index.ts";
+import { Context, type EvaluationKey, insecureRandomness, KeyGenerator, type SecretKey } from "../../src/ckks/index.ts";
+import { Client } from "../../src/client/index.ts";
+import { type Backend, createBackend } from "../../src/kernels/index.ts";
+import { Server } from "../../src/server/index.ts";
+import { parties, type SmallProgram, smallProgram } from "../support/run.ts";
 
 let small: SmallProgram;
 const text = (): number[] => small.model.ids(small.program.length);
@@ -17,19 +17,24 @@ beforeAll(async () => {
 describe("the server's code", () => {
   const folders = ["server", "runtime", "transformer", "program"];
   const files = folders.flatMap((folder) =>
-    readdirSync(new URL(`../${folder}/`, import.meta.url), { recursive: true, encoding: "utf8" })
+    readdirSync(new URL(`../../src/${folder}/`, import.meta.url), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
-      .map((name) => [`${folder}/${name}`, readFileSync(new URL(`../${folder}/${name}`, import.meta.url), "utf8")] as const),
+      .map(
+        (name) =>
+          [`${folder}/${name}`, readFileSync(new URL(`../../src/${folder}/${name}`, import.meta.url), "utf8")] as const,
+      ),
   );
 
   test.each(files)("%s has no word for a secret key", (_, source) => {
-    const imports = [...source.matchAll(/^(?:import|export)[^;]*?from "[^"]+";/gms)].map(([statement]) => statement).join("\n");
+    const imports = [...source.matchAll(/^(?:import|export)[^;]*?from "[^"]+";/gms)]
+      .map(([statement]) => statement)
+      .join("\n");
     expect(imports).not.toMatch(/\b(SecretKey|KeyGenerator|Decryptor|Encryptor|bootstrappingKeys)\b/);
     expect(imports).not.toMatch(/\/client\//);
   });
 
   test("the search sees what it looks for: the client's imports", () => {
-    const source = readFileSync(new URL("../client/client.ts", import.meta.url), "utf8");
+    const source = readFileSync(new URL("../../src/client/client.ts", import.meta.url), "utf8");
     expect(source).toMatch(/import \{[^;]*SecretKey[^;]*\} from/s);
   });
 });
@@ -90,7 +95,12 @@ describe("the server's memory", () => {
         }
         return copy;
       });
-      return new (a.constructor as typeof import("../ckks/index.ts").Ciphertext)(parts, a.level, a.scale, a.slots);
+      return new (a.constructor as typeof import("../../src/ckks/index.ts").Ciphertext)(
+        parts,
+        a.level,
+        a.scale,
+        a.slots,
+      );
     });
     await server.infer(input);
     const held = wordsOf(backend, apart);
@@ -111,7 +121,9 @@ describe("a client", () => {
   test("takes texts of the program's length only", () => {
     const client = new Client(small.context, small.model.checkpoint);
     for (const ids of [[], [2, 3], [2, 5, 6, 3]]) {
-      expect(() => client.encrypt(small.program, ids)).toThrow(`the program is compiled for 3 tokens, the text has ${ids.length}`);
+      expect(() => client.encrypt(small.program, ids)).toThrow(
+        `the program is compiled for 3 tokens, the text has ${ids.length}`,
+      );
     }
     client.dispose();
   });
@@ -162,7 +174,10 @@ describe("a client", () => {
     const { program } = small;
     const { client, server } = parties(small);
     // As if the embeddings were calibrated to a hundredth of what they are.
-    const tensors = { ...program.tensors, [program.input]: { ...program.tensors[program.input], norm: program.tensors[program.input].norm / 100 } };
+    const tensors = {
+      ...program.tensors,
+      [program.input]: { ...program.tensors[program.input], norm: program.tensors[program.input].norm / 100 },
+    };
     const { output } = await server.infer(client.encrypt({ ...program, tensors }, text()));
     const failure = (): unknown => {
       try {
@@ -171,7 +186,11 @@ describe("a client", () => {
         return error;
       }
     };
-    expect(failure()).toMatchObject({ code: "input", message: expect.stringMatching(/not to be trusted/), hint: expect.stringContaining("calibrat") });
+    expect(failure()).toMatchObject({
+      code: "input",
+      message: expect.stringMatching(/not to be trusted/),
+      hint: expect.stringContaining("calibrat"),
+    });
     client.dispose();
     server.dispose();
   });
