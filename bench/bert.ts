@@ -1,11 +1,14 @@
 /** The whole product: an encrypted inference of the sentiment model at 128 bits, start to label. */
-import { infer, type InferenceReport } from "../src/cli/inference.ts";
+import { type InferenceReport, infer } from "../src/cli/inference.ts";
 
 const model = "models/sentiment-bert-tiny";
 /** 20 tokens: rows for 32. */
 const text = "I really loved the warm and friendly service, what a wonderful place to have dinner with friends.";
 
-export type BertResult = Pick<InferenceReport, "model" | "tokens" | "label" | "maxError" | "security" | "seconds" | "counts" | "memory"> & {
+export type BertResult = Pick<
+  InferenceReport,
+  "model" | "tokens" | "label" | "maxError" | "security" | "seconds" | "counts" | "memory"
+> & {
   readonly agrees: boolean;
 };
 
@@ -13,7 +16,17 @@ export async function benchBert(progress: (what: string) => void): Promise<BertR
   progress("encrypted inference");
   const report = await infer({ model, preset: "bootstrap-16", backend: "wasm" }, text);
   const { tokens, label, maxError, security, seconds, counts, memory } = report;
-  return { model, tokens, label, agrees: label === report.reference.label, maxError, security, seconds, counts, memory };
+  return {
+    model,
+    tokens,
+    label,
+    agrees: label === report.reference.label,
+    maxError,
+    security,
+    seconds,
+    counts,
+    memory,
+  };
 }
 
 export function showBert(result: BertResult): string {

@@ -1,5 +1,14 @@
 /** A rotation in a ring of bootstrapping size, and a further one that shares its ModUp. */
-import { Context, Encoder, Encryptor, Evaluator, KeyGenerator, KeyStore, type ParametersSpec, rotationElement } from "../src/ckks/index.ts";
+import {
+  Context,
+  Encoder,
+  Encryptor,
+  Evaluator,
+  KeyGenerator,
+  KeyStore,
+  type ParametersSpec,
+  rotationElement,
+} from "../src/ckks/index.ts";
 import { createBackend } from "../src/kernels/index.ts";
 import { measure } from "./measure.ts";
 

@@ -7,7 +7,7 @@ export { Context, Parameters, preset, presets } from "./ckks/index.ts";
 export { Client } from "./client/index.ts";
 export { createBackend } from "./kernels/index.ts";
 export { loadCheckpoint, referenceForward } from "./model/index.ts";
-export { printProgram, type Program } from "./program/index.ts";
+export { type Program, printProgram } from "./program/index.ts";
 export { measureKernels, requirements } from "./runtime/index.ts";
 export { Server } from "./server/index.ts";
 export { calibrate, compile, parseCalibration, Twin } from "./transformer/index.ts";

@@ -1,7 +1,7 @@
 /** Linear transforms, polynomial evaluation, bootstrapping. */
 export { Bootstrapper, type NeededRotation } from "./bootstrapping/bootstrapper.ts";
-export { bootstrapLevels, type BootstrapLevels } from "./bootstrapping/levels.ts";
 export { bootstrappingKeys } from "./bootstrapping/keys.ts";
+export { type BootstrapLevels, bootstrapLevels } from "./bootstrapping/levels.ts";
 export { HoistedRotations } from "./hoisted-rotations.ts";
 export { type DiagonalMatrix, LinearTransform, splitDiagonals, transformRotations } from "./linear-transform.ts";
 export { ChebyshevBasis, evaluateChebyshev, evaluateInBasis, polynomialDepth } from "./polynomial.ts";

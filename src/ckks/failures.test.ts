@@ -1,13 +1,6 @@
 /** What users do wrong: each gets one clear message, and nothing changes or leaks. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  errorOf,
-  Fixture,
-  operationsSpec,
-  randomVector,
-  sharedBackend,
-  wordsOf,
-} from "../../test/support/ckks.ts";
+import { errorOf, Fixture, operationsSpec, randomVector, sharedBackend, wordsOf } from "../../test/support/ckks.ts";
 import { AegisError } from "../base/errors.ts";
 import { type Ciphertext, Evaluator, KeyStore, preset } from "./index.ts";
 

@@ -7,10 +7,10 @@ export { Evaluator, ExtendedCiphertext, Hoisted, scaleTolerance } from "./evalua
 export { conjugationElement, rotationElement } from "./galois.ts";
 export { insecureRandomness, KeyGenerator, type Randomness, secureRandomness } from "./key-generator.ts";
 export { type KeySource, KeyStore, type KeyStoreOptions, type LoadedKey } from "./key-store.ts";
-export { type EvaluationKey, keyModuli, type KeyName, type PublicKey, SecretKey } from "./keys.ts";
+export { type EvaluationKey, type KeyName, keyModuli, type PublicKey, SecretKey } from "./keys.ts";
 export { type BootstrappingSpec, Parameters, type ParametersSpec } from "./parameters.ts";
-export { describeSecret, maximumLogQP, requireSecure, type SecretDistribution } from "./security.ts";
 export { type Preset, type PresetName, preset, presets } from "./presets.ts";
+export { describeSecret, maximumLogQP, requireSecure, type SecretDistribution } from "./security.ts";
 export { rotationGroup, stageTwiddle } from "./special-fft.ts";
+export { type Suggestion, suggestParameters } from "./suggest.ts";
 export * from "./wire/index.ts";
-export { suggestParameters, type Suggestion } from "./suggest.ts";

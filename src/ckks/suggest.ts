@@ -68,7 +68,10 @@ export function suggestParameters(depth: number, precision: number): Suggestion 
   return {
     name: "bootstrap-16",
     spec: undefined,
-    reasons: [...tried, "no ring up to N = 2^16 holds that depth without bootstrapping; bootstrap-16 refreshes levels as often as needed"],
+    reasons: [
+      ...tried,
+      "no ring up to N = 2^16 holds that depth without bootstrapping; bootstrap-16 refreshes levels as often as needed",
+    ],
   };
 }
 

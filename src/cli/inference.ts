@@ -44,7 +44,9 @@ export async function infer(options: InferenceOptions, text: string) {
   try {
     using client = new Client(context, checkpoint, randomness);
     const keysStart = performance.now();
-    using server = new Server(context, checkpoint, program, { residentBytes: keyBudget(backend.memory(), needed.workBytes) });
+    using server = new Server(context, checkpoint, program, {
+      residentBytes: keyBudget(backend.memory(), needed.workBytes),
+    });
     let made = 0;
     for (const key of client.keys(needed.keys)) {
       server.addKey(key);
@@ -76,7 +78,11 @@ export async function infer(options: InferenceOptions, text: string) {
       label: decrypted.label,
       probability: decrypted.probabilities[decrypted.labelIndex] as number,
       logits: decrypted.logits,
-      reference: { label: reference.label, logits: reference.logits, maxError: difference(decrypted.logits, reference.logits) },
+      reference: {
+        label: reference.label,
+        logits: reference.logits,
+        maxError: difference(decrypted.logits, reference.logits),
+      },
       twin: { logits: twin.logits },
       maxError: difference(decrypted.logits, twin.logits),
       security: {
@@ -86,9 +92,20 @@ export async function infer(options: InferenceOptions, text: string) {
         secret: describeSecret(parameters.spec.secret),
         preset: parameters.name,
       },
-      seconds: { keys, encrypt, inference, decrypt, total: since(start), expectedInference: compiled.seconds.reduce((a, b) => a + b, 0) },
+      seconds: {
+        keys,
+        encrypt,
+        inference,
+        decrypt,
+        total: since(start),
+        expectedInference: compiled.seconds.reduce((a, b) => a + b, 0),
+      },
       counts: { bootstraps: needed.counts.bootstraps, ...server.counts },
-      memory: { peakBytes: process.resourceUsage().maxRSS * 1024, keyBytes: server.keyBytes, backendPeakBytes: backend.memory().peak },
+      memory: {
+        peakBytes: process.resourceUsage().maxRSS * 1024,
+        keyBytes: server.keyBytes,
+        backendPeakBytes: backend.memory().peak,
+      },
       backend: backend.name,
       operations: program.operations.map((operation, i) => ({
         path: [...operation.path, operation.kind === "polynomial" ? operation.function : operation.kind],
@@ -110,7 +127,8 @@ function keyBudget({ used, limit }: MemoryReport, workBytes: number): number {
 
 function seeded(value: string) {
   const seed = Number(value);
-  if (!Number.isSafeInteger(seed)) throw new AegisError("argument", `--insecure-seed: expected an integer, got ${JSON.stringify(value)}`);
+  if (!Number.isSafeInteger(seed))
+    throw new AegisError("argument", `--insecure-seed: expected an integer, got ${JSON.stringify(value)}`);
   warn("--insecure-seed makes keys predictable: for comparing runs only");
   return insecureRandomness(seed);
 }

@@ -6,7 +6,7 @@ import { Context, Parameters, preset } from "../ckks/index.ts";
 import { type Backend, type BackendName, backendNames, createBackend } from "../kernels/index.ts";
 import { type Checkpoint, loadCheckpoint } from "../model/index.ts";
 import { measureKernels } from "../runtime/index.ts";
-import { type Calibration, calibrationFile, compile, type Compiled, parseCalibration } from "../transformer/index.ts";
+import { type Calibration, type Compiled, calibrationFile, compile, parseCalibration } from "../transformer/index.ts";
 import { warn } from "./output.ts";
 
 export const defaultPreset = "bootstrap-16";
@@ -29,13 +29,19 @@ async function loadCalibration(directory: string, checkpoint: Checkpoint): Promi
   try {
     text = await readFile(path, "utf8");
   } catch (error) {
-    throw new AegisError("model", `${path}: cannot be read`, { hint: `run aegis calibrate --model ${directory} first`, cause: error });
+    throw new AegisError("model", `${path}: cannot be read`, {
+      hint: `run aegis calibrate --model ${directory} first`,
+      cause: error,
+    });
   }
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new AegisError("format", `${path}: not JSON`, { hint: `run aegis calibrate --model ${directory} to write it anew`, cause: error });
+    throw new AegisError("format", `${path}: not JSON`, {
+      hint: `run aegis calibrate --model ${directory} to write it anew`,
+      cause: error,
+    });
   }
   return parseCalibration(json, checkpoint);
 }
@@ -54,7 +60,10 @@ export function chooseParameters(name: string, slots: number): Parameters {
 
 export async function openBackend(name: string): Promise<Backend> {
   if (!(backendNames as readonly string[]).includes(name)) {
-    throw new AegisError("argument", `--backend: expected one of ${backendNames.join(", ")}, got ${JSON.stringify(name)}`);
+    throw new AegisError(
+      "argument",
+      `--backend: expected one of ${backendNames.join(", ")}, got ${JSON.stringify(name)}`,
+    );
   }
   return createBackend(name as BackendName);
 }
@@ -71,7 +80,9 @@ export async function prepare(model: Model, presetName: string, length: number, 
   const width = 2 ** Math.ceil(Math.log2(config.hiddenSize));
   const parameters = chooseParameters(presetName, tokens * width);
   if (parameters.spec.bootstrapping === undefined) {
-    throw new AegisError("parameters", `preset ${presetName} cannot bootstrap, which encrypted Transformers need`, { hint: `use ${defaultPreset}` });
+    throw new AegisError("parameters", `preset ${presetName} cannot bootstrap, which encrypted Transformers need`, {
+      hint: `use ${defaultPreset}`,
+    });
   }
   const context = new Context(parameters, backend);
   const times = measureKernels(backend, parameters.logN, parameters.primes);

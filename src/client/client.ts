@@ -16,7 +16,14 @@ import {
   type SecretKey,
   secureRandomness,
 } from "../ckks/index.ts";
-import { type Checkpoint, embed, type EmbeddingModel, type Prediction, prediction, type TextTokenizer } from "../model/index.ts";
+import {
+  type Checkpoint,
+  type EmbeddingModel,
+  embed,
+  type Prediction,
+  prediction,
+  type TextTokenizer,
+} from "../model/index.ts";
 import { type Program, slotsOf } from "../program/index.ts";
 import type { NeededKey } from "../runtime/index.ts";
 
@@ -65,8 +72,12 @@ export class Client implements Disposable {
     }
     for (const name of names) {
       if (name === "relinearisation") yield this.#generator.relinearisationKey(this.#secret, levelOf(name));
-      else if (name.startsWith("galois-")) yield this.#generator.galoisKey(this.#secret, Number(name.slice(7)), levelOf(name));
-      else throw new AegisError("key", `no way to make a key named ${name}`, { hint: `parameters ${parameters.name} may be of another version` });
+      else if (name.startsWith("galois-"))
+        yield this.#generator.galoisKey(this.#secret, Number(name.slice(7)), levelOf(name));
+      else
+        throw new AegisError("key", `no way to make a key named ${name}`, {
+          hint: `parameters ${parameters.name} may be of another version`,
+        });
     }
   }
 
@@ -81,7 +92,11 @@ export class Client implements Disposable {
   /** The encrypted embedding of a text of exactly `program.length` tokens. */
   encrypt(program: Program, ids: readonly number[]): Ciphertext[] {
     if (ids.length !== program.length) {
-      throw new AegisError("input", `the program is compiled for ${program.length} tokens, the text has ${ids.length}`, { hint: "compile for this length" });
+      throw new AegisError(
+        "input",
+        `the program is compiled for ${program.length} tokens, the text has ${ids.length}`,
+        { hint: "compile for this length" },
+      );
     }
     const tensor = program.tensors[program.input];
     const { tokens, lanes } = program.geometry;
@@ -110,9 +125,13 @@ export class Client implements Disposable {
     const noise = imaginary.reduce((most, value) => Math.max(most, Math.abs(value)), 0) * norm;
     const largest = logits.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     if (!(largest <= guardFactor * norm) || !(noise <= guardNoise * norm)) {
-      throw new AegisError("input", `the decrypted result is not to be trusted: logits up to ${largest.toPrecision(3)} (calibrated: ${norm.toPrecision(3)}), noise ${noise.toPrecision(3)}`, {
-        hint: "a value left its calibrated range: calibrate on texts like this one (aegis calibrate --texts FILE)",
-      });
+      throw new AegisError(
+        "input",
+        `the decrypted result is not to be trusted: logits up to ${largest.toPrecision(3)} (calibrated: ${norm.toPrecision(3)}), noise ${noise.toPrecision(3)}`,
+        {
+          hint: "a value left its calibrated range: calibrate on texts like this one (aegis calibrate --texts FILE)",
+        },
+      );
     }
     return { ...prediction(logits, this.#model.config.labels), noise };
   }

@@ -213,14 +213,17 @@ describe("a failure", () => {
     );
   });
 
-  test.each(["relinearisation", "dense-to-sparse", "middle"])("frees what the operation has taken: %s", async (which) => {
-    const { keys } = small.needed;
-    const name = which === "middle" ? keys[Math.floor(keys.length / 2)].name : (which as KeyName);
-    await without(name); // makes the kernels' tables
-    const before = small.backend.memory().used;
-    await without(name);
-    expect(small.backend.memory().used - before).toBe(0);
-  });
+  test.each(["relinearisation", "dense-to-sparse", "middle"])(
+    "frees what the operation has taken: %s",
+    async (which) => {
+      const { keys } = small.needed;
+      const name = which === "middle" ? keys[Math.floor(keys.length / 2)].name : (which as KeyName);
+      await without(name); // makes the kernels' tables
+      const before = small.backend.memory().used;
+      await without(name);
+      expect(small.backend.memory().used - before).toBe(0);
+    },
+  );
 
   test("names the bootstrapping that it is in", async () => {
     const error = await without("dense-to-sparse");

@@ -6,7 +6,7 @@ import { Bootstrapper } from "../circuits/index.ts";
 import { Ciphertext, Context, Evaluator, type KeyName, type Parameters } from "../ckks/index.ts";
 import { type KernelWork, NullBackend } from "../kernels/index.ts";
 import { type Program, slotsOf } from "../program/index.ts";
-import { emptyWeights, Environment, RecordingKeys } from "../transformer/index.ts";
+import { Environment, emptyWeights, RecordingKeys } from "../transformer/index.ts";
 import { CountingKeys, type KeyUses } from "./counting-keys.ts";
 import { runProgram } from "./run.ts";
 
@@ -48,9 +48,18 @@ export async function requirements(program: Program, parameters: Parameters): Pr
     parameters.scale,
     slotsOf(program.geometry),
   );
-  const { output } = await runProgram(program, environment, { weights: (operation, index) => emptyWeights(program, operation, index) }, [input]);
+  const { output } = await runProgram(
+    program,
+    environment,
+    { weights: (operation, index) => emptyWeights(program, operation, index) },
+    [input],
+  );
   for (const a of [...output, input]) a.dispose();
-  const needed = [...recorded.levels].map(([name, highest]) => ({ name, level: highest, bytes: parameters.keyBytes(highest).expanded }));
+  const needed = [...recorded.levels].map(([name, highest]) => ({
+    name,
+    level: highest,
+    bytes: parameters.keyBytes(highest).expanded,
+  }));
   return {
     keys: needed.sort((a, b) => b.level - a.level || (a.name < b.name ? -1 : 1)),
     keyBytes: needed.reduce((sum, key) => sum + key.bytes, 0),

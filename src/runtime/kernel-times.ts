@@ -3,8 +3,8 @@
  * counts into a forecast. Takes about a third of a second.
  */
 import type { Backend, KernelName, Limbs } from "../kernels/index.ts";
-import { type KernelTimes } from "../transformer/index.ts";
 import { Ring } from "../ring/index.ts";
+import type { KernelTimes } from "../transformer/index.ts";
 
 /** Limbs in the operands of the measurement: together larger than the L2 cache, as in real work. */
 const limbs = 16;

@@ -60,7 +60,9 @@ export async function runProgram(
       if (operation.kind === "input") tensors.set(operation.outputs[0] as string, input);
       else if (operation.kind !== "output") {
         const inputs = operation.inputs.map((name) => tensors.get(name) as readonly Ciphertext[]);
-        const results = inPlace(describeOperation(operation), () => executeOperation(environment, program, operation, inputs, constants));
+        const results = inPlace(describeOperation(operation), () =>
+          executeOperation(environment, program, operation, inputs, constants),
+        );
         for (const [i, name] of operation.outputs.entries()) tensors.set(name, results[i] as Ciphertext[]);
       }
       for (const name of new Set(operation.inputs)) {

@@ -3,10 +3,18 @@
  * give it a secret key.
  */
 import { Bootstrapper } from "../circuits/index.ts";
-import { type Ciphertext, type Context, type EvaluationKey, Evaluator, type KeyName, KeyStore, type KeyStoreOptions } from "../ckks/index.ts";
+import {
+  type Ciphertext,
+  type Context,
+  type EvaluationKey,
+  Evaluator,
+  type KeyName,
+  KeyStore,
+  type KeyStoreOptions,
+} from "../ckks/index.ts";
 import type { Checkpoint } from "../model/index.ts";
 import { type Program, slotsOf } from "../program/index.ts";
-import { CountingKeys, type KeyUses, runProgram, type RunOptions, type RunResult } from "../runtime/index.ts";
+import { CountingKeys, type KeyUses, type RunOptions, type RunResult, runProgram } from "../runtime/index.ts";
 import { Environment, foldWeights } from "../transformer/index.ts";
 
 export class Server implements Disposable {
@@ -23,7 +31,12 @@ export class Server implements Disposable {
     this.#keys = new KeyStore(context, options);
     this.#counting = new CountingKeys(this.#keys);
     this.#bootstrapper = new Bootstrapper(context, slotsOf(program.geometry));
-    this.#environment = new Environment(new Evaluator(context, this.#counting), program.geometry, program.length, this.#bootstrapper);
+    this.#environment = new Environment(
+      new Evaluator(context, this.#counting),
+      program.geometry,
+      program.length,
+      this.#bootstrapper,
+    );
   }
 
   /** Takes an evaluation key from the client. */

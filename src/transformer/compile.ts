@@ -3,7 +3,14 @@ import { Bootstrapper } from "../circuits/index.ts";
 import { Context, type Parameters } from "../ckks/index.ts";
 import { NullBackend } from "../kernels/index.ts";
 import type { ModelConfig } from "../model/index.ts";
-import { checkGeometry, describeOperation, type Geometry, type Operation, type Program, verifyProgram } from "../program/index.ts";
+import {
+  checkGeometry,
+  describeOperation,
+  type Geometry,
+  type Operation,
+  type Program,
+  verifyProgram,
+} from "../program/index.ts";
 import type { Calibration } from "./calibration.ts";
 import { type KernelTimes, NullCosts, referenceTimes } from "./costs.ts";
 import { buildGraph } from "./graph.ts";
@@ -51,9 +58,16 @@ function candidateGeometries(config: ModelConfig, length: number, maximumSlots: 
 }
 
 /** Compiles and verifies. Throws `program` when the text does not fit or levels do not suffice. */
-export function compile(config: ModelConfig, calibration: Calibration, parameters: Parameters, options: CompileOptions): Compiled {
+export function compile(
+  config: ModelConfig,
+  calibration: Calibration,
+  parameters: Parameters,
+  options: CompileOptions,
+): Compiled {
   const candidates =
-    options.geometry === undefined ? candidateGeometries(config, options.length, parameters.maximumSlots) : [options.geometry];
+    options.geometry === undefined
+      ? candidateGeometries(config, options.length, parameters.maximumSlots)
+      : [options.geometry];
   return candidates
     .map((geometry) => compileFor(config, calibration, parameters, geometry, options))
     .reduce((best, candidate) => (candidate.cost < best.cost ? candidate : best));
@@ -104,6 +118,13 @@ export function bootstrapPlaces(program: Program): NonNullable<Calibration["sche
   return program.operations.flatMap((operation, index) => {
     if (operation.kind !== "bootstrap") return [];
     const next = program.operations[index + 1] as Operation;
-    return [{ before: describeOperation(next), refreshes: operation.inputs.map(originOf), from: operation.level as number, to: operation.target }];
+    return [
+      {
+        before: describeOperation(next),
+        refreshes: operation.inputs.map(originOf),
+        from: operation.level as number,
+        to: operation.target,
+      },
+    ];
   });
 }

@@ -4,15 +4,22 @@
  */
 import { AegisError } from "../base/errors.ts";
 import type { Bootstrapper } from "../circuits/index.ts";
-import { Ciphertext, type Context, Evaluator, type KeyName, type KeySource, type LoadedKey } from "../ckks/index.ts";
-import { emptyWork, kernelNames, type KernelWork, type NullBackend } from "../kernels/index.ts";
+import {
+  Ciphertext,
+  type Context,
+  Evaluator,
+  type KeyName,
+  type KeySource,
+  keyModuli,
+  type LoadedKey,
+} from "../ckks/index.ts";
+import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../kernels/index.ts";
 import type { Operation, Tensor } from "../program/index.ts";
-import { keyModuli } from "../ckks/index.ts";
 import type { UnscheduledProgram } from "./graph.ts";
 import { Environment } from "./operators/environment.ts";
 import { executeOperation } from "./operators/execute.ts";
-import type { FoldedWeights } from "./weights.ts";
 import { type CostModel, originOf } from "./schedule.ts";
+import type { FoldedWeights } from "./weights.ts";
 
 /** Seconds per unit of each kind of kernel work. */
 export type KernelTimes = KernelWork;
@@ -77,18 +84,31 @@ export class NullCosts {
   readonly #seen = new Map<string, KernelWork>();
   #bootstrap: KernelWork | undefined;
 
-  constructor(context: Context, backend: NullBackend, program: UnscheduledProgram, bootstrapper: Bootstrapper | undefined) {
+  constructor(
+    context: Context,
+    backend: NullBackend,
+    program: UnscheduledProgram,
+    bootstrapper: Bootstrapper | undefined,
+  ) {
     this.#backend = backend;
     this.#context = context;
     this.#program = program;
     this.keys = new RecordingKeys(context);
-    this.#environment = new Environment(new Evaluator(context, this.keys), program.geometry, program.length, bootstrapper);
+    this.#environment = new Environment(
+      new Evaluator(context, this.keys),
+      program.geometry,
+      program.length,
+      bootstrapper,
+    );
   }
 
   /** What operations cost when kernels take these times. */
   model(times: KernelTimes): CostModel {
     const bootstrap = secondsOf(this.bootstrap(), times);
-    return { operation: (operation, level) => secondsOf(this.operation(operation, level), times), bootstrap: () => bootstrap };
+    return {
+      operation: (operation, level) => secondsOf(this.operation(operation, level), times),
+      bootstrap: () => bootstrap,
+    };
   }
 
   /** Kernel work of an operation (not of bootstrapping) at a level. */
@@ -123,7 +143,9 @@ export class NullCosts {
     });
     const at = { ...operation, level } as Operation;
     const named = { ...at, inputs: at.inputs.map(originOf) } as Operation;
-    const results = executeOperation(this.#environment, this.#program, named, inputs, { weights: (_, index) => emptyWeights(this.#program, named, index) });
+    const results = executeOperation(this.#environment, this.#program, named, inputs, {
+      weights: (_, index) => emptyWeights(this.#program, named, index),
+    });
     for (const a of [...inputs.flat(), ...results.flat()]) a.dispose();
     return difference(this.#backend.work, before);
   }
@@ -131,7 +153,12 @@ export class NullCosts {
   #fake(level: number): Ciphertext {
     const { parameters, ring } = this.#context;
     const moduli = parameters.moduli(level);
-    return new Ciphertext([ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")], level, parameters.scale, this.#environment.slots);
+    return new Ciphertext(
+      [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")],
+      level,
+      parameters.scale,
+      this.#environment.slots,
+    );
   }
 
   /** A tensor of the graph; refreshed ones have the shape of their origin. */
@@ -144,13 +171,20 @@ export class NullCosts {
       const { content, count } = this.#tensor(name);
       return `${content}${count}`;
     });
-    const detail = operation.kind === "polynomial" ? operation.coefficients.map((c) => (c === 0 ? "0" : "x")).join("") + operation.mask : "";
+    const detail =
+      operation.kind === "polynomial"
+        ? operation.coefficients.map((c) => (c === 0 ? "0" : "x")).join("") + operation.mask
+        : "";
     return `${operation.kind} ${contents.join()} ${detail} @${level}`;
   }
 }
 
 /** Ones of the shape of a linear operation's weights: which diagonals exist is what matters. */
-export function emptyWeights(program: Pick<UnscheduledProgram, "tensors" | "geometry" | "classes" | "output">, operation: Operation, index: number): FoldedWeights {
+export function emptyWeights(
+  program: Pick<UnscheduledProgram, "tensors" | "geometry" | "classes" | "output">,
+  operation: Operation,
+  index: number,
+): FoldedWeights {
   const { geometry, tensors } = program;
   const output = tensors[operation.outputs[index] as string] as Tensor;
   const input = tensors[operation.inputs[0] as string] as Tensor;
@@ -166,4 +200,3 @@ function difference(after: KernelWork, before: KernelWork): KernelWork {
   for (const name of kernelNames) result[name] = after[name] - before[name];
   return result;
 }
-

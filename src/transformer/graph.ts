@@ -22,7 +22,12 @@ type Fields<K extends Operation["kind"]> = Omit<Extract<Operation, { kind: K }>,
 export type UnscheduledProgram = Omit<Program, "preset">;
 
 /** Builds the graph. `length` tokens are real, 1 ≤ length ≤ geometry.tokens. */
-export function buildGraph(config: ModelConfig, calibration: Calibration, geometry: Geometry, length: number): UnscheduledProgram {
+export function buildGraph(
+  config: ModelConfig,
+  calibration: Calibration,
+  geometry: Geometry,
+  length: number,
+): UnscheduledProgram {
   return new GraphBuilder(config, calibration, geometry, length).build();
 }
 
@@ -76,7 +81,12 @@ class GraphBuilder {
     const queryNorm = (logits.half * Math.sqrt(this.#config.headSize)) / calibration.key;
     const residualNorm = this.#centredNorm(calibration.attentionNorm);
     const [query, key, value, residual] = this.#linear(path, copies, inputNorm, [
-      { parameter: parameter("query"), output: name("query"), norm: queryNorm, magnitude: calibration.query / queryNorm },
+      {
+        parameter: parameter("query"),
+        output: name("query"),
+        norm: queryNorm,
+        magnitude: calibration.query / queryNorm,
+      },
       { parameter: parameter("key"), output: name("key"), norm: calibration.key },
       { parameter: parameter("value"), output: name("value"), norm: calibration.value },
       { parameter: "identity", output: name("attention.residual"), norm: residualNorm, centre: true },
@@ -84,9 +94,21 @@ class GraphBuilder {
     const context = this.#attention(l, query, key, value, calibration);
     const contextCopies = this.#replicate(path, context, name("context.copies"));
     const [projected] = this.#linear(path, contextCopies, null, [
-      { parameter: parameter("attentionOutput"), output: name("attention.projected"), norm: residualNorm, centre: true },
+      {
+        parameter: parameter("attentionOutput"),
+        output: name("attention.projected"),
+        norm: residualNorm,
+        centre: true,
+      },
     ]) as [Tensor];
-    const attention = this.#normalise([`layer ${l}`, "attention norm"], name("attention"), projected, residual, calibration.attentionNorm, "none");
+    const attention = this.#normalise(
+      [`layer ${l}`, "attention norm"],
+      name("attention"),
+      projected,
+      residual,
+      calibration.attentionNorm,
+      "none",
+    );
 
     const forward = [`layer ${l}`, "feed-forward"];
     const attentionNorm = parameter("attentionLayerNorm");
@@ -95,10 +117,26 @@ class GraphBuilder {
     const wide = Math.ceil(this.#config.intermediateSize / this.#geometry.lanes);
     const outputNorm = this.#centredNorm(calibration.outputNorm);
     const [inner, innerResidual] = this.#linear(forward, attentionCopies, attentionNorm, [
-      { parameter: parameter("intermediate"), output: name("inner"), norm: argument.half, offset: argument.middle, content: "wide", count: wide, features: this.#config.intermediateSize },
+      {
+        parameter: parameter("intermediate"),
+        output: name("inner"),
+        norm: argument.half,
+        offset: argument.middle,
+        content: "wide",
+        count: wide,
+        features: this.#config.intermediateSize,
+      },
       { parameter: "identity", output: name("output.residual"), norm: outputNorm, centre: true },
     ]) as [Tensor, Tensor];
-    const activated = this.#polynomial(forward, inner, name("activated"), this.#config.activation, calibration.activation, argument.half, "none");
+    const activated = this.#polynomial(
+      forward,
+      inner,
+      name("activated"),
+      this.#config.activation,
+      calibration.activation,
+      argument.half,
+      "none",
+    );
     const [output] = this.#linear(forward, activated, null, [
       { parameter: parameter("output"), output: name("output.projected"), norm: outputNorm, centre: true },
     ]) as [Tensor];
@@ -118,7 +156,10 @@ class GraphBuilder {
     const softmax = [`layer ${l}`, "attention", "softmax"];
     const name = (suffix: string): string => `layer${l}.${suffix}`;
     const logits = halfWidth(calibration.exp);
-    const scores = this.#tensor(name("scores"), "scores", scoreCount(geometry), logits.half, { offset: logits.middle, axis: "diagonal" });
+    const scores = this.#tensor(name("scores"), "scores", scoreCount(geometry), logits.half, {
+      offset: logits.middle,
+      axis: "diagonal",
+    });
     this.#push(path, {
       kind: "scores",
       inputs: [query.name, key.name],
@@ -149,7 +190,13 @@ class GraphBuilder {
       axis: "diagonal",
       magnitude: Math.min(1, largest / expandedNorm),
     });
-    this.#push(path, { kind: "expand", inputs: [exponentials.name], outputs: [expanded.name], depth: 1, factor: largest / expandedNorm });
+    this.#push(path, {
+      kind: "expand",
+      inputs: [exponentials.name],
+      outputs: [expanded.name],
+      depth: 1,
+      factor: largest / expandedNorm,
+    });
 
     const sums = this.#tensor(name("denominators"), "partial", 1, inverse.half, { offset: inverse.middle });
     this.#push(softmax, {
@@ -165,7 +212,16 @@ class GraphBuilder {
 
     // context = sum·(largest mean / mean), with the bound of the values.
     const inverseNorm = 1 / greatest;
-    const inverted = this.#polynomial(softmax, sums, name("inverse"), "1/x", calibration.inverse, inverseNorm, "single", greatest / calibration.inverse.interval[0]);
+    const inverted = this.#polynomial(
+      softmax,
+      sums,
+      name("inverse"),
+      "1/x",
+      calibration.inverse,
+      inverseNorm,
+      "single",
+      greatest / calibration.inverse.interval[0],
+    );
     return this.#multiply(path, context, inverted, name("context"), calibration.value, 1);
   }
 
@@ -183,7 +239,16 @@ class GraphBuilder {
       constant: -middle / half,
     });
     const norm = normalisedNorm / a.norm;
-    const inverse = this.#polynomial(path, variance, `${name}.inverse`, "1/√x", fitted, norm, mask, 1 / (Math.sqrt(fitted.interval[0]) * norm));
+    const inverse = this.#polynomial(
+      path,
+      variance,
+      `${name}.inverse`,
+      "1/√x",
+      fitted,
+      norm,
+      mask,
+      1 / (Math.sqrt(fitted.interval[0]) * norm),
+    );
     return this.#multiply(path, centred, inverse, `${name}.normalised`, normalisedNorm, 1.5);
   }
 
@@ -191,10 +256,14 @@ class GraphBuilder {
     const path = ["head"];
     const { half } = halfWidth(this.#calibration.pooler);
     const copies = this.#replicate(path, state, "head.input");
-    const [argument] = this.#linear(path, copies, inputNorm, [{ parameter: "pooler", output: "head.pooler", norm: half }]) as [Tensor];
+    const [argument] = this.#linear(path, copies, inputNorm, [
+      { parameter: "pooler", output: "head.pooler", norm: half },
+    ]) as [Tensor];
     const pooled = this.#polynomial(path, argument, "head.pooled", "tanh", this.#calibration.pooler, 1, "single");
     const pooledCopies = this.#replicate(path, pooled, "head.pooled.copies");
-    const [logits] = this.#linear(path, pooledCopies, null, [{ parameter: "classifier", output: "logits", norm: this.#calibration.logits }]) as [Tensor];
+    const [logits] = this.#linear(path, pooledCopies, null, [
+      { parameter: "classifier", output: "logits", norm: this.#calibration.logits },
+    ]) as [Tensor];
     this.#push(path, { kind: "output", inputs: [logits.name], outputs: [], depth: 0 });
     return logits;
   }
@@ -247,7 +316,13 @@ class GraphBuilder {
     }
     // Partial sums over groups of lanes need a mask: one level more.
     const depth = input.content === "wide" && this.#geometry.lanes > this.#geometry.width ? 2 : 1;
-    this.#push(path, { kind: "linear", inputs: [input.name], outputs: outputs.map((tensor) => tensor.name), depth, weights });
+    this.#push(path, {
+      kind: "linear",
+      inputs: [input.name],
+      outputs: outputs.map((tensor) => tensor.name),
+      depth,
+      weights,
+    });
     return outputs;
   }
 
@@ -263,7 +338,11 @@ class GraphBuilder {
   ): Tensor {
     const content = mask === "none" || input.content === "scores" ? input.content : "single";
     const { features } = input;
-    const result = this.#tensor(output, content, input.count, norm, { magnitude, axis: input.axis, ...(features === undefined ? {} : { features }) });
+    const result = this.#tensor(output, content, input.count, norm, {
+      magnitude,
+      axis: input.axis,
+      ...(features === undefined ? {} : { features }),
+    });
     this.#push(path, {
       kind: "polynomial",
       function: label,

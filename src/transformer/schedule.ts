@@ -57,9 +57,13 @@ export function schedule(program: UnscheduledProgram, costs: CostModel, options:
     }
     states = withoutDominated([...next.values()]);
     if (states.length === 0) {
-      throw new AegisError("program", `${describeOperation(operation)}: needs ${operation.depth} levels, bootstrapping gives ${options.bootstrapLevel}`, {
-        hint: "use parameters with more levels after bootstrapping",
-      });
+      throw new AegisError(
+        "program",
+        `${describeOperation(operation)}: needs ${operation.depth} levels, bootstrapping gives ${options.bootstrapLevel}`,
+        {
+          hint: "use parameters with more levels after bootstrapping",
+        },
+      );
     }
   }
   const best = states.reduce((a, b) => (b.cost < a.cost ? b : a));
@@ -74,17 +78,24 @@ export function originOf(name: string): string {
   return name.endsWith(refreshMark) ? originOf(name.slice(0, -1)) : name;
 }
 
-function decisions(program: UnscheduledProgram, operation: Operation, state: State, options: ScheduleOptions): Decision[] {
+function decisions(
+  program: UnscheduledProgram,
+  operation: Operation,
+  state: State,
+  options: ScheduleOptions,
+): Decision[] {
   const found: Decision[] = [];
   const inputs = [...new Set(operation.inputs)];
   if (inputs.length === 0) {
-    for (let level = Math.max(1, operation.depth); level <= options.bootstrapLevel; level++) found.push({ refreshed: [], target: 0, level });
+    for (let level = Math.max(1, operation.depth); level <= options.bootstrapLevel; level++)
+      found.push({ refreshed: [], target: 0, level });
     return found;
   }
   for (let subset = 0; subset < 2 ** inputs.length; subset++) {
     const refreshed = inputs.filter((_, i) => subset & (1 << i));
     const refreshable = (name: string): boolean =>
-      (program.tensors[name] as Tensor).magnitude <= bootstrapBound && (state.levels.get(name) as number) >= options.bootstrapInput;
+      (program.tensors[name] as Tensor).magnitude <= bootstrapBound &&
+      (state.levels.get(name) as number) >= options.bootstrapInput;
     if (!refreshed.every(refreshable)) continue;
     const others = inputs.filter((name) => !refreshed.includes(name)).map((name) => state.levels.get(name) as number);
     const targets = refreshed.length === 0 ? [0] : Array.from({ length: options.bootstrapLevel }, (_, i) => i + 1);
@@ -120,7 +131,8 @@ function apply(
 /** Index of the last operation that reads each tensor. */
 function lastReads(program: UnscheduledProgram): Map<string, number> {
   const reads = new Map<string, number>();
-  for (const [index, operation] of program.operations.entries()) for (const name of operation.inputs) reads.set(name, index);
+  for (const [index, operation] of program.operations.entries())
+    for (const name of operation.inputs) reads.set(name, index);
   return reads;
 }
 
@@ -129,7 +141,9 @@ function withoutDominated(states: State[]): State[] {
   const sorted = states.sort((a, b) => a.cost - b.cost);
   const kept: State[] = [];
   for (const state of sorted) {
-    const dominated = kept.some((better) => [...state.levels].every(([name, level]) => (better.levels.get(name) as number) >= level));
+    const dominated = kept.some((better) =>
+      [...state.levels].every(([name, level]) => (better.levels.get(name) as number) >= level),
+    );
     if (!dominated) kept.push(state);
   }
   return kept;
@@ -154,7 +168,16 @@ function emit(program: UnscheduledProgram, end: State, options: ScheduleOptions)
         current.set(name, outputs[i] as string);
       }
       const lowest = Math.min(...inputs.map((name) => tensors[name]?.level as number));
-      operations.push({ id: operations.length, kind: "bootstrap", path: operation.path, inputs, outputs, depth: 0, level: lowest, target });
+      operations.push({
+        id: operations.length,
+        kind: "bootstrap",
+        path: operation.path,
+        inputs,
+        outputs,
+        depth: 0,
+        level: lowest,
+        target,
+      });
     }
     for (const name of operation.outputs) {
       declare(program.tensors[name] as Tensor, level - operation.depth);

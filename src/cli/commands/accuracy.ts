@@ -30,7 +30,8 @@ async function accuracy(options: Options) {
   const { checkpoint, calibration } = await loadModel(options.model);
   const all = await loadTestSet(options.model);
   const limit = options.limit === undefined ? all.length : Number(options.limit);
-  if (!Number.isInteger(limit) || limit < 1) throw new AegisError("argument", `--limit: expected a positive integer, got ${JSON.stringify(options.limit)}`);
+  if (!Number.isInteger(limit) || limit < 1)
+    throw new AegisError("argument", `--limit: expected a positive integer, got ${JSON.stringify(options.limit)}`);
   const examples = all.slice(0, limit);
   const signal = interruptSignal();
   const status = new StatusLine();
@@ -56,7 +57,8 @@ async function accuracy(options: Options) {
     if (label === example.label) approximate++;
     if (label === reference.labelIndex) agreeing++;
     if (result.excursions.length > 0) outside++;
-    for (const [i, logit] of result.logits.entries()) largestError = Math.max(largestError, Math.abs(logit - (reference.logits[i] as number)));
+    for (const [i, logit] of result.logits.entries())
+      largestError = Math.max(largestError, Math.abs(logit - (reference.logits[i] as number)));
   }
   status.clear();
   return {
@@ -84,6 +86,9 @@ function print(result: Awaited<ReturnType<typeof accuracy>>): void {
       ],
     ),
   );
-  printLine(`same label on ${percent(result.agreement)} of ${result.texts} texts; largest difference of a logit ${result.largestLogitError.toExponential(1)}`);
-  if (result.outsideCalibration > 0) printLine(`${result.outsideCalibration} texts have values outside of the calibrated intervals`);
+  printLine(
+    `same label on ${percent(result.agreement)} of ${result.texts} texts; largest difference of a logit ${result.largestLogitError.toExponential(1)}`,
+  );
+  if (result.outsideCalibration > 0)
+    printLine(`${result.outsideCalibration} texts have values outside of the calibrated intervals`);
 }

@@ -1,8 +1,15 @@
 /** `aegis params`: the presets, and a suggestion for a wanted depth and precision. */
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
-import { describeSecret, Parameters, type Preset, presets, suggestParameters, type Suggestion } from "../../ckks/index.ts";
 import { bootstrapLevels } from "../../circuits/index.ts";
+import {
+  describeSecret,
+  Parameters,
+  type Preset,
+  presets,
+  type Suggestion,
+  suggestParameters,
+} from "../../ckks/index.ts";
 import { formatBytes, printJson, printLine, table } from "../output.ts";
 
 interface Options {
@@ -28,8 +35,13 @@ export function paramsCommand(): Command {
 function suggest(options: Options): Suggestion {
   const depth = Number(options.depth);
   const precision = options.precision === undefined ? 20 : Number(options.precision);
-  if (!Number.isInteger(depth) || depth < 1) throw new AegisError("argument", `--depth: expected a positive integer, got ${JSON.stringify(options.depth)}`);
-  if (!(precision > 0)) throw new AegisError("argument", `--precision: expected a positive number of bits, got ${JSON.stringify(options.precision)}`);
+  if (!Number.isInteger(depth) || depth < 1)
+    throw new AegisError("argument", `--depth: expected a positive integer, got ${JSON.stringify(options.depth)}`);
+  if (!(precision > 0))
+    throw new AegisError(
+      "argument",
+      `--precision: expected a positive number of bits, got ${JSON.stringify(options.precision)}`,
+    );
   return suggestParameters(depth, precision);
 }
 
@@ -39,7 +51,12 @@ function describe(preset: Preset) {
   return {
     name: parameters.name,
     summary: preset.summary,
-    security: { bits: parameters.securityBits, logN: parameters.logN, logQP: parameters.logQP, secret: describeSecret(parameters.spec.secret) },
+    security: {
+      bits: parameters.securityBits,
+      logN: parameters.logN,
+      logQP: parameters.logQP,
+      secret: describeSecret(parameters.spec.secret),
+    },
     logQ: parameters.logQ,
     logP: parameters.logP,
     levels: boot === undefined ? parameters.maximumLevel : boot.output - boot.input,
@@ -47,7 +64,16 @@ function describe(preset: Preset) {
     slots: parameters.maximumSlots,
     digits: parameters.digits.length,
     keyBytes: parameters.keyBytes(parameters.maximumLevel),
-    ...(boot === undefined ? {} : { bootstrapping: { inputLevel: boot.input, outputLevel: boot.output, bits: preset.bootstrappingBits, logFailure: preset.logFailure } }),
+    ...(boot === undefined
+      ? {}
+      : {
+          bootstrapping: {
+            inputLevel: boot.input,
+            outputLevel: boot.output,
+            bits: preset.bootstrappingBits,
+            logFailure: preset.logFailure,
+          },
+        }),
   };
 }
 
@@ -63,7 +89,9 @@ function print(rows: readonly ReturnType<typeof describe>[], suggestion: Suggest
         row.levels,
         `2^${row.logScale}`,
         formatBytes(row.keyBytes.compressed),
-        row.bootstrapping === undefined ? "–" : `${row.bootstrapping.bits} bits, fails 2^${row.bootstrapping.logFailure ?? "?"}`,
+        row.bootstrapping === undefined
+          ? "–"
+          : `${row.bootstrapping.bits} bits, fails 2^${row.bootstrapping.logFailure ?? "?"}`,
       ]),
     ),
   );

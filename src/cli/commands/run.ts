@@ -2,7 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { Command, CommanderError, Option } from "commander";
 import { AegisError } from "../../base/errors.ts";
-import { infer, type InferenceOptions, type InferenceReport } from "../inference.ts";
+import { type InferenceOptions, type InferenceReport, infer } from "../inference.ts";
 import { emphasise, formatBytes, formatSeconds, printJson, printLine } from "../output.ts";
 import { defaultPreset } from "../session.ts";
 
@@ -41,7 +41,10 @@ async function textOf(options: Options, command: Command): Promise<string> {
     try {
       return await readFile(options.file, "utf8");
     } catch (error) {
-      throw new AegisError("io", `${options.file}: cannot be read`, { hint: "check the path given with --file", cause: error });
+      throw new AegisError("io", `${options.file}: cannot be read`, {
+        hint: "check the path given with --file",
+        cause: error,
+      });
     }
   }
   if (options.sample === true) return sampleText;
@@ -57,17 +60,25 @@ function print(text: string, result: InferenceReport): void {
   const agrees = reference.label === result.label;
   printLine(emphasise("dim", JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)));
   printLine();
-  printLine(`  label        ${emphasise("bold", result.label)} (${(100 * result.probability).toFixed(2)} %), computed on ciphertexts`);
-  printLine(`  plain model  ${reference.label} ${agrees ? emphasise("green", "✓ same label") : emphasise("red", "✗ another label")}`);
+  printLine(
+    `  label        ${emphasise("bold", result.label)} (${(100 * result.probability).toFixed(2)} %), computed on ciphertexts`,
+  );
+  printLine(
+    `  plain model  ${reference.label} ${agrees ? emphasise("green", "✓ same label") : emphasise("red", "✗ another label")}`,
+  );
   printLine(`  logits       encrypted ${show(result.logits)}, plain ${show(reference.logits)}`);
-  printLine(`  error        ${result.maxError.toExponential(1)} from encryption, ${reference.maxError.toExponential(1)} with the approximations`);
+  printLine(
+    `  error        ${result.maxError.toExponential(1)} from encryption, ${reference.maxError.toExponential(1)} with the approximations`,
+  );
   printLine(
     `  security     ${security.bits > 0 ? `${security.bits}-bit` : emphasise("red", "none")}: N = 2^${security.logN}, log QP = ${security.logQP.toFixed(0)}, ${security.secret} secret`,
   );
   printLine(
     `  time         ${formatSeconds(seconds.total)}: keys ${formatSeconds(seconds.keys)}, encrypt ${formatSeconds(seconds.encrypt)}, inference ${formatSeconds(seconds.inference)}, decrypt ${formatSeconds(seconds.decrypt)}`,
   );
-  printLine(`  work         ${counts.bootstraps} bootstraps, ${counts.keySwitches} key switches, ${counts.multiplications} products, ${counts.rotations} rotations`);
+  printLine(
+    `  work         ${counts.bootstraps} bootstraps, ${counts.keySwitches} key switches, ${counts.multiplications} products, ${counts.rotations} rotations`,
+  );
   printLine(`  memory       ${formatBytes(memory.peakBytes)} at most, of it ${formatBytes(memory.keyBytes)} keys`);
 }
 

@@ -7,7 +7,14 @@
 import { HoistedRotations } from "../../circuits/index.ts";
 import type { Ciphertext, Plaintext } from "../../ckks/index.ts";
 import type { Limbs } from "../../kernels/index.ts";
-import { type DenominatorsOperation, type ExpandOperation, groupsOf, scoreBlocks, scoreCount, type ScoresOperation } from "../../program/index.ts";
+import {
+  type DenominatorsOperation,
+  type ExpandOperation,
+  groupsOf,
+  type ScoresOperation,
+  scoreBlocks,
+  scoreCount,
+} from "../../program/index.ts";
 import type { Environment } from "./environment.ts";
 
 /** Products that are summed at a time: bounds the rotated values that are alive. */
@@ -20,7 +27,12 @@ export function replicate(environment: Environment, a: Ciphertext): Ciphertext {
 }
 
 /** Scores of all diagonals; depth 3: product, packing, mask. */
-export function scores(environment: Environment, operation: ScoresOperation, query: Ciphertext, key: Ciphertext): Ciphertext[] {
+export function scores(
+  environment: Environment,
+  operation: ScoresOperation,
+  query: Ciphertext,
+  key: Ciphertext,
+): Ciphertext[] {
   const { evaluator, geometry } = environment;
   const level = operation.level as number;
   using queryAt = environment.at(query, level);
@@ -49,7 +61,11 @@ export function scores(environment: Environment, operation: ScoresOperation, que
 }
 
 /** Copies every score to all lanes of its head, one ciphertext per group of diagonals; depth 1. */
-export function expand(environment: Environment, operation: ExpandOperation, packed: readonly Ciphertext[]): Ciphertext[] {
+export function expand(
+  environment: Environment,
+  operation: ExpandOperation,
+  packed: readonly Ciphertext[],
+): Ciphertext[] {
   const { evaluator, geometry } = environment;
   const level = operation.level as number;
   const { parameters } = evaluator.context;
@@ -60,7 +76,9 @@ export function expand(environment: Environment, operation: ExpandOperation, pac
     using filled = environment.sumWindow(at, -1, size);
     using rotations = new HoistedRotations(evaluator, filled, level, environment.slots);
     const scale = (environment.scale * parameters.levelModulus(level)) / filled.scale;
-    const masks = Array.from({ length: blocks }, (_, block) => blockMask(environment, block, size, operation.factor, level, scale, true));
+    const masks = Array.from({ length: blocks }, (_, block) =>
+      blockMask(environment, block, size, operation.factor, level, scale, true),
+    );
     const results = Array.from({ length: blocks }, (_, j) => {
       using sum = environment.zeroExtended(level, filled.scale * scale);
       const rotated = masks.map((_, block) => rotations.get((j - block) * size));
@@ -82,7 +100,11 @@ export function expand(environment: Environment, operation: ExpandOperation, pac
 }
 
 /** factor·Σ over all keys + constant, in the lanes of each head; depth 1. */
-export function denominators(environment: Environment, operation: DenominatorsOperation, expanded: readonly Ciphertext[]): Ciphertext {
+export function denominators(
+  environment: Environment,
+  operation: DenominatorsOperation,
+  expanded: readonly Ciphertext[],
+): Ciphertext {
   const { evaluator } = environment;
   let sum = environment.at(expanded[0] as Ciphertext, operation.level as number);
   for (const a of expanded.slice(1)) {
@@ -96,7 +118,12 @@ export function denominators(environment: Environment, operation: DenominatorsOp
 }
 
 /** Σ over all keys of expanded scores times values; depth 1. Lanes beyond the first group are undefined. */
-export function context(environment: Environment, level: number, expanded: readonly Ciphertext[], value: Ciphertext): Ciphertext {
+export function context(
+  environment: Environment,
+  level: number,
+  expanded: readonly Ciphertext[],
+  value: Ciphertext,
+): Ciphertext {
   const { evaluator } = environment;
   using values = offsetCopies(environment, value, level);
   using hoisted = evaluator.hoist(values);
@@ -147,7 +174,9 @@ function pack(environment: Environment, products: readonly Ciphertext[], size: n
   const first = products[0] as Ciphertext;
   const { level } = first;
   const scale = (environment.scale * parameters.levelModulus(level)) / first.scale;
-  const masks = Array.from({ length: blocks }, (_, block) => blockMask(environment, block, size, 1, level, scale, false));
+  const masks = Array.from({ length: blocks }, (_, block) =>
+    blockMask(environment, block, size, 1, level, scale, false),
+  );
   using total = environment.zeroExtended(level, first.scale * scale);
   for (let turn = 1 - blocks; turn < blocks; turn++) {
     // Block j takes what stands in block j + turn of product j.
@@ -177,9 +206,19 @@ function pack(environment: Environment, products: readonly Ciphertext[], size: n
 }
 
 /** `factor` in block `block` of every head of every group. */
-function blockMask(environment: Environment, block: number, size: number, factor: number, level: number, scale: number, extended: boolean): Plaintext {
+function blockMask(
+  environment: Environment,
+  block: number,
+  size: number,
+  factor: number,
+  level: number,
+  scale: number,
+  extended: boolean,
+): Plaintext {
   const { headSize } = environment.geometry;
-  const values = environment.lanes((lane) => (isUsedLane(environment, lane) && Math.floor((lane % headSize) / size) === block ? factor : 0));
+  const values = environment.lanes((lane) =>
+    isUsedLane(environment, lane) && Math.floor((lane % headSize) / size) === block ? factor : 0,
+  );
   return environment.encoder.encode(values, { level, scale, use: "product", extended });
 }
 
@@ -215,4 +254,3 @@ function isUsedLane(environment: Environment, lane: number): boolean {
   const { width, heads, headSize } = environment.geometry;
   return lane < groupsOf(environment.geometry) * width && lane % width < heads * headSize;
 }
-

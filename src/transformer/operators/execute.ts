@@ -36,7 +36,9 @@ export function executeOperation(
       return [[replicate(environment, at)]];
     }
     case "linear":
-      return linear(environment, program, operation, inputs[0] as readonly Ciphertext[], (index) => constants.weights(operation, index));
+      return linear(environment, program, operation, inputs[0] as readonly Ciphertext[], (index) =>
+        constants.weights(operation, index),
+      );
     case "add":
       return [[environment.evaluator.add(one(0), one(1))]];
     case "scores":
@@ -59,7 +61,11 @@ export function executeOperation(
 }
 
 /** All ciphertexts of all inputs, two at a time. */
-function bootstrap(environment: Environment, operation: BootstrapOperation, inputs: readonly (readonly Ciphertext[])[]): Ciphertext[][] {
+function bootstrap(
+  environment: Environment,
+  operation: BootstrapOperation,
+  inputs: readonly (readonly Ciphertext[])[],
+): Ciphertext[][] {
   const { bootstrapper, evaluator } = environment;
   if (bootstrapper === undefined) throw new AegisError("program", "bootstrap: the parameters cannot bootstrap");
   const flat = inputs.flat();

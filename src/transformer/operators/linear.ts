@@ -22,16 +22,25 @@ export function linear(
 ): Ciphertext[][] {
   const level = operation.level as number;
   const content = program.tensors[operation.inputs[0] as string]?.content;
-  if (content === "wide") return operation.outputs.map((_, index) => [fromWide(environment, input, fold(index), level)]);
+  if (content === "wide")
+    return operation.outputs.map((_, index) => [fromWide(environment, input, fold(index), level)]);
   using rotations = new HoistedRotations(environment.evaluator, input[0] as Ciphertext, level, environment.slots);
   return operation.outputs.map((name, index) => {
     const weights = fold(index);
-    return Array.from({ length: program.tensors[name]?.count ?? 1 }, (_, block) => fromReplicated(environment, rotations, weights, level, block));
+    return Array.from({ length: program.tensors[name]?.count ?? 1 }, (_, block) =>
+      fromReplicated(environment, rotations, weights, level, block),
+    );
   });
 }
 
 /** Output features block·lanes … (block + 1)·lanes − 1, one a lane. */
-function fromReplicated(environment: Environment, rotations: HoistedRotations, weights: FoldedWeights, level: number, block: number): Ciphertext {
+function fromReplicated(
+  environment: Environment,
+  rotations: HoistedRotations,
+  weights: FoldedWeights,
+  level: number,
+  block: number,
+): Ciphertext {
   const { lanes, width } = environment.geometry;
   const diagonals = new Diagonals(lanes);
   const first = block * lanes;
@@ -52,7 +61,12 @@ function fromReplicated(environment: Environment, rotations: HoistedRotations, w
 }
 
 /** Input features over the lanes of several ciphertexts, output in lanes [0, rows). */
-function fromWide(environment: Environment, input: readonly Ciphertext[], weights: FoldedWeights, level: number): Ciphertext {
+function fromWide(
+  environment: Environment,
+  input: readonly Ciphertext[],
+  weights: FoldedWeights,
+  level: number,
+): Ciphertext {
   const { evaluator } = environment;
   const { lanes, width } = environment.geometry;
   using total = zeroTotal(environment, level);
@@ -64,7 +78,8 @@ function fromWide(environment: Environment, input: readonly Ciphertext[], weight
       const group = lane - row;
       for (let i = 0; i < width; i++) {
         const feature = block * lanes + group + i;
-        if (feature < weights.columns) diagonals.set(i - row, lane, weights.matrix[row * weights.columns + feature] as number);
+        if (feature < weights.columns)
+          diagonals.set(i - row, lane, weights.matrix[row * weights.columns + feature] as number);
       }
     }
     // One block's rotations at a time: they are the largest thing here.
@@ -81,15 +96,29 @@ function fromWide(environment: Environment, input: readonly Ciphertext[], weight
 
 /** Zero over QP, at the scale that makes the rescaled result's the common one. */
 function zeroTotal(environment: Environment, level: number): ExtendedCiphertext {
-  return environment.zeroExtended(level, environment.scale * environment.evaluator.context.parameters.levelModulus(level));
+  return environment.zeroExtended(
+    level,
+    environment.scale * environment.evaluator.context.parameters.levelModulus(level),
+  );
 }
 
 /** total += matrix·operand over QP. */
-function accumulate(environment: Environment, total: ExtendedCiphertext, operand: HoistedRotations, matrix: Diagonals, level: number): void {
+function accumulate(
+  environment: Environment,
+  total: ExtendedCiphertext,
+  operand: HoistedRotations,
+  matrix: Diagonals,
+  level: number,
+): void {
   const { evaluator } = environment;
   const babySteps = babyStepsFor(environment.geometry.width);
   const scale = total.scale / operand.scale;
-  using transform = new LinearTransform(evaluator.context, { slots: environment.slots, diagonals: matrix.vectors }, level, { scale, babySteps });
+  using transform = new LinearTransform(
+    evaluator.context,
+    { slots: environment.slots, diagonals: matrix.vectors },
+    level,
+    { scale, babySteps },
+  );
   using product = transform.applyRotations(evaluator, operand);
   environment.addExtended(total, product);
 }

@@ -1,12 +1,16 @@
 /** Operators that work slot by slot: polynomials, products, sums of squares. */
 import { evaluateChebyshev } from "../../circuits/index.ts";
 import type { Ciphertext } from "../../ckks/index.ts";
-import { type PolynomialOperation, type SquareSumOperation } from "../../program/index.ts";
+import type { PolynomialOperation, SquareSumOperation } from "../../program/index.ts";
 import { keyMask } from "./attention.ts";
 import type { Environment } from "./environment.ts";
 
 /** The polynomial of every ciphertext, then its mask (one level more). */
-export function polynomial(environment: Environment, operation: PolynomialOperation, input: readonly Ciphertext[]): Ciphertext[] {
+export function polynomial(
+  environment: Environment,
+  operation: PolynomialOperation,
+  input: readonly Ciphertext[],
+): Ciphertext[] {
   const level = operation.level as number;
   return input.map((a, part) => {
     using at = environment.at(a, level);
@@ -58,4 +62,3 @@ export function squareSum(environment: Environment, operation: SquareSumOperatio
   using copies = environment.sumWindow(first, -1, geometry.width);
   return evaluator.addConstant(copies, operation.constant);
 }
-
