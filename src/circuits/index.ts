@@ -1,5 +1,5 @@
 /** Linear transforms, polynomial evaluation, bootstrapping. */
-export { Bootstrapper, type NeededRotation } from "./bootstrapping/bootstrapper.ts";
+export { Bootstrapper, ephemeralSpecialCount, type NeededRotation } from "./bootstrapping/bootstrapper.ts";
 export { bootstrappingKeys } from "./bootstrapping/keys.ts";
 export { type BootstrapLevels, bootstrapLevels } from "./bootstrapping/levels.ts";
 export { HoistedRotations } from "./hoisted-rotations.ts";

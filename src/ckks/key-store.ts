@@ -9,8 +9,8 @@
 import { AegisError } from "../base/errors.ts";
 import { Poly } from "../ring/poly.ts";
 import type { Context } from "./context.ts";
+import { KeyPages } from "./key-pages.ts";
 import { type EvaluationKey, expandUniform, type KeyName, keyModuli, seedDomains } from "./keys.ts";
-import { PageOrder } from "./page-order.ts";
 
 /** An evaluation key in backend memory, one pair of polynomials per digit. */
 export interface LoadedKey {
@@ -38,17 +38,15 @@ export interface KeyStoreOptions {
 export class KeyStore implements KeySource, Disposable {
   readonly #context: Context;
   readonly #entries = new Map<KeyName, EvaluationKey>();
-  readonly #loaded = new Map<KeyName, LoadedKey>(); // in order of use, oldest first
-  readonly #budget: number;
+  readonly #loaded = new Map<KeyName, LoadedKey>();
+  readonly #pages: KeyPages;
   readonly #endPressure: () => void;
-  #order: PageOrder | undefined;
   /** The key given out last, which may be in use. */
   #current: KeyName | undefined;
-  #residentBytes = 0;
 
   constructor(context: Context, options: KeyStoreOptions = {}) {
     this.#context = context;
-    this.#budget = options.residentBytes ?? 2 * 2 ** 30;
+    this.#pages = new KeyPages(options.residentBytes ?? 2 * 2 ** 30);
     this.#endPressure = context.backend.onPressure(() => this.#yield());
   }
 
@@ -62,7 +60,7 @@ export class KeyStore implements KeySource, Disposable {
 
   /** Tells in which order keys will be asked for from here on. */
   expect(sequence: readonly KeyName[]): void {
-    this.#order = new PageOrder(sequence);
+    this.#pages.expect(sequence);
   }
 
   /** Names and levels of the keys held. */
@@ -74,7 +72,7 @@ export class KeyStore implements KeySource, Disposable {
   memory(): { stored: number; resident: number } {
     let stored = 0;
     for (const key of this.#entries.values()) for (const half of key.b) stored += half.byteLength;
-    return { stored, resident: this.#residentBytes };
+    return { stored, resident: this.#pages.bytes };
   }
 
   key(name: KeyName, level: number): LoadedKey {
@@ -86,17 +84,10 @@ export class KeyStore implements KeySource, Disposable {
         hint: "generate the keys that the program lists and add them to the key store",
       });
     }
-    this.#order?.advance(name);
     this.#current = name;
-    const present = this.#loaded.get(name);
-    if (present === undefined) return this.#load(key, level);
-    if (present.level < level) {
-      this.#evict(name);
-      return this.#load(key, level);
-    }
-    this.#loaded.delete(name);
-    this.#loaded.set(name, present);
-    return present;
+    if (this.#pages.use(name, level)) return this.#loaded.get(name) as LoadedKey;
+    this.#evict(name);
+    return this.#load(key, level);
   }
 
   /** Frees all loaded keys and forgets the rest. */
@@ -111,13 +102,11 @@ export class KeyStore implements KeySource, Disposable {
   }
 
   #load(key: EvaluationKey, level: number): LoadedKey {
-    const { ring, parameters } = this.#context;
+    const { parameters } = this.#context;
     const moduli = keyModuli(this.#context, level, key.specialCount);
     const digits = parameters.digitsAt(level).length;
-    const bytes = 2 * digits * moduli.length * ring.kernels.limbStride;
-    while (this.#residentBytes + bytes > this.#budget && this.#loaded.size > 0) {
-      this.#evict(this.#victim() as KeyName);
-    }
+    const bytes = residentKeyBytes(this.#context, level, key.specialCount);
+    for (const victim of this.#pages.room(bytes)) this.#evict(victim);
     const a: Poly[] = [];
     const b: Poly[] = [];
     try {
@@ -131,32 +120,16 @@ export class KeyStore implements KeySource, Disposable {
     }
     const loaded: LoadedKey = { level, specialCount: key.specialCount, a, b };
     this.#loaded.set(key.name, loaded);
-    this.#residentBytes += bytes;
+    this.#pages.add(key.name, level, bytes);
     return loaded;
   }
 
   /** Frees one loaded key that is not in use; false when there is none. */
   #yield(): boolean {
-    const victim = this.#victim(this.#current);
+    const victim = this.#pages.victim(this.#current);
     if (victim === undefined) return false;
     this.#evict(victim);
     return true;
-  }
-
-  /** The loaded key that will be missed last, other than `kept`. */
-  #victim(kept?: KeyName): KeyName | undefined {
-    let victim: KeyName | undefined;
-    let furthest = -1;
-    for (const name of this.#loaded.keys()) {
-      if (name === kept) continue;
-      if (this.#order === undefined) return name; // the least recently used stands first
-      const distance = this.#order.distance(name);
-      if (distance > furthest) {
-        furthest = distance;
-        victim = name;
-      }
-    }
-    return victim;
   }
 
   #upload(words: Uint32Array, moduli: readonly number[]): Poly {
@@ -171,10 +144,14 @@ export class KeyStore implements KeySource, Disposable {
   #evict(name: KeyName): void {
     const loaded = this.#loaded.get(name);
     if (loaded === undefined) return;
-    for (const poly of [...loaded.a, ...loaded.b]) {
-      this.#residentBytes -= poly.bytes;
-      poly.dispose();
-    }
+    for (const poly of [...loaded.a, ...loaded.b]) poly.dispose();
     this.#loaded.delete(name);
+    this.#pages.remove(name);
   }
+}
+
+/** Bytes of backend memory of a key loaded up to a level. */
+export function residentKeyBytes(context: Context, level: number, specialCount: number): number {
+  const limbs = context.parameters.limbs(level) + specialCount;
+  return 2 * context.parameters.digitsAt(level).length * limbs * context.ring.kernels.limbStride;
 }

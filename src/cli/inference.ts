@@ -3,9 +3,7 @@ import { basename } from "node:path";
 import { AegisError } from "../base/errors.ts";
 import { describeSecret, insecureRandomness, secureRandomness } from "../ckks/index.ts";
 import { Client } from "../client/index.ts";
-import type { MemoryReport } from "../kernels/index.ts";
 import { embed, referenceForward } from "../model/index.ts";
-import { requirements } from "../runtime/index.ts";
 import { Server } from "../server/index.ts";
 import { Twin } from "../transformer/index.ts";
 import { emphasise, interruptSignal, StatusLine, warn } from "./output.ts";
@@ -36,17 +34,19 @@ export async function infer(options: InferenceOptions, text: string) {
   const ids = checkpoint.tokenizer.encode(text, { truncate: options.truncate === true });
   const backend = await openBackend(options.backend);
   status.show("compiling");
-  const { context, compiled } = await prepare(model, options.preset, ids.length, backend);
+  const { context, compiled, needed, residentBytes, expectedSeconds } = await prepare(
+    model,
+    options.preset,
+    ids.length,
+    backend,
+  );
   const { program } = compiled;
   const { parameters } = context;
-  const needed = await requirements(program, parameters);
   const randomness = options.insecureSeed === undefined ? secureRandomness() : seeded(options.insecureSeed);
   try {
     using client = new Client(context, checkpoint, randomness);
     const keysStart = performance.now();
-    using server = new Server(context, checkpoint, program, {
-      residentBytes: keyBudget(backend.memory(), needed.workBytes),
-    });
+    using server = new Server(context, checkpoint, program, { residentBytes });
     let made = 0;
     for (const key of client.keys(needed.keys)) {
       server.addKey(key);
@@ -59,7 +59,7 @@ export async function infer(options: InferenceOptions, text: string) {
     const input = client.encrypt(program, ids);
     const encrypt = since(encryptStart);
     const inferenceStart = performance.now();
-    server.expectKeys(needed.keySequence);
+    server.expectKeys(needed.keySequence.map(({ name }) => name));
     const { output, seconds } = await server.infer(input, {
       signal,
       forecast: compiled.seconds,
@@ -98,7 +98,7 @@ export async function infer(options: InferenceOptions, text: string) {
         inference,
         decrypt,
         total: since(start),
-        expectedInference: compiled.seconds.reduce((a, b) => a + b, 0),
+        expectedInference: expectedSeconds.total,
       },
       counts: { bootstraps: needed.counts.bootstraps, ...server.counts },
       memory: {
@@ -118,11 +118,6 @@ export async function infer(options: InferenceOptions, text: string) {
     status.clear();
     backend.dispose();
   }
-}
-
-/** Backend memory that is left for keys, with room for what the allocator cannot use. */
-function keyBudget({ used, limit }: MemoryReport, workBytes: number): number {
-  return Math.max(2 ** 28, 0.8 * (limit - used - workBytes));
 }
 
 function seeded(value: string) {

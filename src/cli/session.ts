@@ -5,7 +5,14 @@ import { AegisError } from "../base/errors.ts";
 import { Context, Parameters, preset } from "../ckks/index.ts";
 import { type Backend, type BackendName, backendNames, createBackend } from "../kernels/index.ts";
 import { type Checkpoint, loadCheckpoint } from "../model/index.ts";
-import { measureKernels } from "../runtime/index.ts";
+import {
+  keyBudget,
+  keyTraffic,
+  measureKernels,
+  measurePaging,
+  type Requirements,
+  requirements,
+} from "../runtime/index.ts";
 import { type Calibration, type Compiled, calibrationFile, compile, parseCalibration } from "../transformer/index.ts";
 import { warn } from "./output.ts";
 
@@ -71,6 +78,10 @@ export async function openBackend(name: string): Promise<Backend> {
 export interface Session {
   readonly context: Context;
   readonly compiled: Compiled;
+  readonly needed: Requirements;
+  /** Backend memory for keys, and the seconds that paging them is expected to take. */
+  readonly residentBytes: number;
+  readonly expectedSeconds: { readonly operations: number; readonly paging: number; readonly total: number };
 }
 
 /** Measures the machine and compiles for a text of `length` tokens. */
@@ -86,5 +97,16 @@ export async function prepare(model: Model, presetName: string, length: number, 
   }
   const context = new Context(parameters, backend);
   const times = measureKernels(backend, parameters.logN, parameters.primes);
-  return { context, compiled: compile(config, model.calibration, parameters, { length, times }) };
+  const compiled = compile(config, model.calibration, parameters, { length, times });
+  const needed = await requirements(compiled.program, parameters);
+  const residentBytes = keyBudget(backend.memory(), needed);
+  const operations = compiled.seconds.reduce((sum, seconds) => sum + seconds, 0);
+  const paging = keyTraffic(needed, context, residentBytes) * measurePaging(context);
+  return {
+    context,
+    compiled,
+    needed,
+    residentBytes,
+    expectedSeconds: { operations, paging, total: operations + paging },
+  };
 }

@@ -2,9 +2,18 @@
  * A program on the null device: what it will need before anything runs. The same code as a real
  * run, with a backend that only counts.
  */
-import { Bootstrapper } from "../circuits/index.ts";
-import { Ciphertext, Context, Evaluator, type KeyName, type Parameters } from "../ckks/index.ts";
-import { type KernelWork, NullBackend } from "../kernels/index.ts";
+import { Bootstrapper, ephemeralSpecialCount } from "../circuits/index.ts";
+import {
+  Ciphertext,
+  Context,
+  Evaluator,
+  type KeyName,
+  type KeyUse,
+  type Parameters,
+  pagedBytes,
+  residentKeyBytes,
+} from "../ckks/index.ts";
+import { type KernelWork, type MemoryReport, NullBackend } from "../kernels/index.ts";
 import { type Program, slotsOf } from "../program/index.ts";
 import { Environment, emptyWeights, RecordingKeys } from "../transformer/index.ts";
 import { CountingKeys, type KeyUses } from "./counting-keys.ts";
@@ -29,7 +38,7 @@ export interface Requirements {
   readonly counts: KeyUses & { readonly bootstraps: number };
   readonly work: KernelWork;
   /** Keys in the order in which a run asks for them. */
-  readonly keySequence: readonly KeyName[];
+  readonly keySequence: readonly KeyUse[];
 }
 
 /** Runs the program on the null device. */
@@ -79,4 +88,20 @@ function bootstrapCount(program: Program): number {
     count += Math.ceil(operation.inputs.reduce((sum, name) => sum + (program.tensors[name]?.count ?? 0), 0) / 2);
   }
   return count;
+}
+
+/** Backend memory that is left for keys beside a run, with room for what the allocator cannot use. */
+export function keyBudget({ used, limit }: MemoryReport, { workBytes }: Requirements): number {
+  return Math.max(2 ** 28, 0.8 * (limit - used - workBytes));
+}
+
+/** Bytes of keys that a run pages into backend memory when resident keys may take `budget` bytes. */
+export function keyTraffic(needed: Requirements, context: Context, budget: number): number {
+  return pagedBytes(needed.keySequence, budget, ({ name, level }) =>
+    residentKeyBytes(
+      context,
+      level,
+      name === "dense-to-sparse" ? ephemeralSpecialCount : context.parameters.specialCount,
+    ),
+  );
 }

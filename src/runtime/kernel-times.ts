@@ -2,8 +2,9 @@
  * Seconds per unit of kernel work, measured on the backend at hand: what turns the null backend's
  * counts into a forecast. Takes about a third of a second.
  */
+import { type Context, KeyStore, residentKeyBytes } from "../ckks/index.ts";
 import type { Backend, KernelName, Limbs } from "../kernels/index.ts";
-import { Ring } from "../ring/index.ts";
+import { Ring, seedBytes } from "../ring/index.ts";
 import type { KernelTimes } from "../transformer/index.ts";
 
 /** Limbs in the operands of the measurement: together larger than the L2 cache, as in real work. */
@@ -56,4 +57,26 @@ export function measureKernels(backend: Backend, logN: number, primes: readonly 
   };
   for (const poly of streams) poly.dispose();
   return times;
+}
+
+/** Level of the key that is paged in to measure paging: a few megabytes. */
+const pagedLevel = 4;
+
+/** Seconds per byte of a key that is paged into backend memory. */
+export function measurePaging(context: Context): number {
+  const { parameters } = context;
+  const level = Math.min(pagedLevel, parameters.maximumLevel);
+  const { specialCount } = parameters;
+  const words = (parameters.limbs(level) + specialCount) * parameters.degree;
+  const b = parameters.digitsAt(level).map(() => new Uint32Array(words));
+  const name = "galois-5";
+  let best = Number.POSITIVE_INFINITY;
+  for (let round = 0; round < 3; round++) {
+    using keys = new KeyStore(context);
+    keys.add({ name, level, specialCount, seed: new Uint8Array(seedBytes), b });
+    const start = performance.now();
+    keys.key(name, level);
+    best = Math.min(best, performance.now() - start);
+  }
+  return best / 1000 / residentKeyBytes(context, level, specialCount);
 }

@@ -3,7 +3,7 @@
  * work, keys and memory. Operations of equal shape are counted once.
  */
 import { AegisError } from "../base/errors.ts";
-import type { Bootstrapper } from "../circuits/index.ts";
+import { type Bootstrapper, ephemeralSpecialCount } from "../circuits/index.ts";
 import {
   Ciphertext,
   type Context,
@@ -60,7 +60,7 @@ export class RecordingKeys implements KeySource {
   key(name: KeyName, level: number): LoadedKey {
     this.levels.set(name, Math.max(level, this.levels.get(name) ?? 0));
     const { parameters, ring } = this.#context;
-    const specialCount = name === "dense-to-sparse" ? 2 : parameters.specialCount;
+    const specialCount = name === "dense-to-sparse" ? ephemeralSpecialCount : parameters.specialCount;
     const shape = `${level} ${specialCount}`;
     let loaded = this.#loaded.get(shape);
     if (loaded === undefined) {

@@ -159,7 +159,7 @@ function emit(program: UnscheduledProgram, end: State, options: ScheduleOptions)
     tensors[tensor.name] = { ...tensor, level, logScale: options.logScale };
   };
   for (const [index, operation] of program.operations.entries()) {
-    const { refreshed, target, level } = chain[index]?.decision as Decision;
+    const { refreshed, target, level } = (chain[index] as State).decision as Decision;
     if (refreshed.length > 0) {
       const inputs = refreshed.map((name) => current.get(name) as string);
       const outputs = inputs.map((name) => `${name}${refreshMark}`);
@@ -167,7 +167,7 @@ function emit(program: UnscheduledProgram, end: State, options: ScheduleOptions)
         declare({ ...(program.tensors[name] as Tensor), name: outputs[i] as string }, target);
         current.set(name, outputs[i] as string);
       }
-      const lowest = Math.min(...inputs.map((name) => tensors[name]?.level as number));
+      const lowest = Math.min(...inputs.map((name) => (tensors[name] as Tensor).level as number));
       operations.push({
         id: operations.length,
         kind: "bootstrap",

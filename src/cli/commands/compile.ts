@@ -3,7 +3,6 @@ import { Command, Option } from "commander";
 import { AegisError } from "../../base/errors.ts";
 import { describeSecret } from "../../ckks/index.ts";
 import { type Program, printProgram } from "../../program/index.ts";
-import { requirements } from "../../runtime/index.ts";
 import { formatBytes, formatSeconds, printJson, printLine, StatusLine, writeWhole } from "../output.ts";
 import { defaultPreset, loadModel, openBackend, prepare } from "../session.ts";
 
@@ -50,10 +49,9 @@ async function compileModel(options: Options) {
   const backend = await openBackend("wasm");
   try {
     const start = performance.now();
-    const { context, compiled } = await prepare(model, options.preset, length, backend);
+    const { context, compiled, needed, expectedSeconds } = await prepare(model, options.preset, length, backend);
     const { program } = compiled;
     const { parameters } = context;
-    const needed = await requirements(program, parameters);
     return {
       model: options.model,
       tokens: length,
@@ -65,7 +63,8 @@ async function compileModel(options: Options) {
         secret: describeSecret(parameters.spec.secret),
         preset: parameters.name,
       },
-      expectedSeconds: compiled.seconds.reduce((a, b) => a + b, 0),
+      expectedSeconds: expectedSeconds.total,
+      expected: expectedSeconds,
       compileSeconds: (performance.now() - start) / 1000,
       ciphertexts: Object.values(program.tensors).reduce((sum, tensor) => sum + tensor.count, 0),
       bootstraps: program.operations
