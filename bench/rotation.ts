@@ -16,8 +16,8 @@ import { measure } from "./measure.ts";
 const spec: ParametersSpec = {
   name: "rotation-16",
   logN: 16,
-  logBase: 58,
-  logLevels: new Array<number>(20).fill(56.1),
+  logBase: 87,
+  logLevels: new Array<number>(19).fill(57.5),
   logSpecial: new Array<number>(14).fill(29),
   logScale: 50,
   secret: { kind: "ternary" },

@@ -128,6 +128,7 @@ function productByLimbs(
       keyLimbs(key.a),
       false,
       0,
+      true,
     );
     const own = i - key.specialCount;
     for (const [k, part] of lifted.entries()) {

@@ -133,6 +133,7 @@ export interface RingKernels {
    * Two sums that share their first operands: dst0 = [dst0 +] Σ a[t]·b0[t]·2^-32 and
    * dst1 = [dst1 +] Σ a[t]·b1[t]·2^-32. The key-switch product (a: digits, b: key halves) and
    * the inner loop of a double-hoisted linear transform (a: plaintexts, b: ciphertext halves).
+   * `streamed` says that operands come from main memory rather than a cache: a hint, no more.
    */
   multiplySumPair(
     dst0: Limbs,
@@ -142,6 +143,7 @@ export interface RingKernels {
     b1: readonly Limbs[],
     accumulate: boolean,
     logRun: number,
+    streamed?: boolean,
   ): void;
   /** dst = a with each value of the subring polynomial a written 2^logRun times. */
   expand(dst: Limbs, a: Limbs, logRun: number): void;

@@ -45,6 +45,7 @@ export interface KernelExports {
     steps: number,
     accumulate: number,
     logRun: number,
+    streamed: number,
   ): void;
   convertScratchBytes(sources: number): number;
   convert(

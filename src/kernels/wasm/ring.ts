@@ -195,6 +195,7 @@ export class WasmRing implements RingKernels {
     b1: readonly Limbs[],
     accumulate: boolean,
     logRun: number,
+    streamed = false,
   ): void {
     if (a.length === 0 && !accumulate) {
       this.zero(dst0);
@@ -228,6 +229,7 @@ export class WasmRing implements RingKernels {
           steps,
           adding,
           logRun,
+          streamed ? 1 : 0,
         );
       }
     }

@@ -69,6 +69,46 @@ function loadSecond(layout: u32, a: usize, i: u32, logRun: u32): v128 {
   return v128.load32_splat(a + (<usize>((i + 4) >> logRun) << 2));
 }
 
+/**
+ * Coefficients that are brought into the cache at a time, and from how many terms on (fewer are
+ * followed by the hardware unless they come from main memory, which the caller knows).
+ */
+const ahead: u32 = 256;
+const manyTerms: u32 = 5;
+let touched: u32 = 0;
+
+/** A word of every cache line of `bytes` bytes, a power of two. */
+// @ts-ignore: decorator
+@inline
+function touchLines(address: usize, bytes: usize): u32 {
+  let all: u32 = 0;
+  if (bytes < 256) {
+    for (let line: usize = 0; line < bytes; line += 64) all |= load<u32>(address + line);
+    return all;
+  }
+  for (let line: usize = 0; line < bytes; line += 256) {
+    const at = address + line;
+    all |= load<u32>(at) | load<u32>(at, 64) | load<u32>(at, 128) | load<u32>(at, 192);
+  }
+  return all;
+}
+
+/**
+ * Reads a word of every cache line of the next block of each term: keys, digits and rotations come
+ * from memory, and more streams than the hardware follows would be waited for line by line. A term
+ * is `words` addresses, the first of an operand whose words stand for runs of 2^logRun.
+ */
+function touch(terms: usize, count: u32, words: u32, start: u32, logRun: u32): void {
+  let all: u32 = 0;
+  const whole = <usize>ahead << 2;
+  for (let p = terms, end = terms + (<usize>(count * words) << 2); p < end; p += <usize>words << 2) {
+    all |= touchLines(load<u32>(p) + (<usize>(start >> logRun) << 2), whole >> logRun);
+    all |= touchLines(load<u32>(p, 4) + (<usize>start << 2), whole);
+    if (words > 2) all |= touchLines(load<u32>(p, 8) + (<usize>start << 2), whole);
+  }
+  touched = all;
+}
+
 // @ts-ignore: decorator
 @inline
 function sumLoop(
@@ -78,7 +118,9 @@ function sumLoop(
   const qv = i32x4.splat(q);
   const qiv = i32x4.splat(qi);
   const tv = foldVector(t);
+
   for (let i: u32 = 0; i < n; i += 8) {
+
     let s0 = i64x2.splat(0);
     let s1 = i64x2.splat(0);
     let s2 = i64x2.splat(0);
@@ -120,30 +162,6 @@ function sumLoop(
   }
 }
 
-/** Coefficients that are brought into the cache at a time, and from how many terms on. */
-const ahead: u32 = 256;
-const manyTerms: u32 = 5;
-let touched: u32 = 0;
-
-/**
- * Reads a word of every cache line of the next block of each term: keys, digits and rotations come
- * from memory, and more streams than the hardware follows would be waited for line by line. A term
- * is three addresses, the first of an operand whose words stand for runs of 2^logRun.
- */
-function touch(terms: usize, count: u32, start: u32, logRun: u32): void {
-  let all: u32 = 0;
-  for (let p = terms, end = terms + <usize>count * 12; p < end; p += 12) {
-    const a = load<u32>(p) + (<usize>(start >> logRun) << 2);
-    for (let line: usize = 0, bytes = (<usize>ahead << 2) >> logRun; line < bytes; line += 64) all |= load<u32>(a + line);
-    const b = load<u32>(p, 4) + (<usize>start << 2);
-    const c = load<u32>(p, 8) + (<usize>start << 2);
-    for (let line: usize = 0; line < <usize>ahead << 2; line += 128) {
-      all |= load<u32>(b + line) | load<u32>(b + line, 64) | load<u32>(c + line) | load<u32>(c + line, 64);
-    }
-  }
-  touched = all;
-}
-
 /** `terms` points to `count` pairs of addresses (a, b). See the ring interface for the meaning. */
 export function multiplySum(
   dst: usize, terms: usize, count: u32, n: u32, q: u32, qi: u32,
@@ -158,14 +176,14 @@ export function multiplySum(
 @inline
 function pairLoop(
   layout: u32, dst0: usize, dst1: usize, terms: usize, count: u32, n: u32, q: u32, qi: u32,
-  interval: u32, t: u32, steps: u32, add: u32, logRun: u32,
+  interval: u32, t: u32, steps: u32, add: u32, logRun: u32, streamed: u32,
 ): void {
   const qv = i32x4.splat(q);
   const qiv = i32x4.splat(qi);
   const tv = foldVector(t);
-  const far = count >= manyTerms && n >= ahead;
+  const far = (count >= manyTerms || streamed != 0) && n >= ahead;
   for (let i: u32 = 0; i < n; i += 8) {
-    if (far && (i & (ahead - 1)) == 0) touch(terms, count, i, logRun);
+    if (far && (i & (ahead - 1)) == 0) touch(terms, count, 3, i, logRun);
     let s0 = i64x2.splat(0);
     let s1 = i64x2.splat(0);
     let s2 = i64x2.splat(0);
@@ -232,9 +250,9 @@ function pairLoop(
 /** As {@link multiplySum} with `count` triples of addresses (a, b0, b1) and two results. */
 export function multiplySumPair(
   dst0: usize, dst1: usize, terms: usize, count: u32, n: u32, q: u32, qi: u32,
-  interval: u32, t: u32, steps: u32, add: u32, logRun: u32,
+  interval: u32, t: u32, steps: u32, add: u32, logRun: u32, streamed: u32,
 ): void {
-  if (logRun == 0) pairLoop(0, dst0, dst1, terms, count, n, q, qi, interval, t, steps, add, logRun);
-  else if (logRun == 1) pairLoop(1, dst0, dst1, terms, count, n, q, qi, interval, t, steps, add, logRun);
-  else pairLoop(2, dst0, dst1, terms, count, n, q, qi, interval, t, steps, add, logRun);
+  if (logRun == 0) pairLoop(0, dst0, dst1, terms, count, n, q, qi, interval, t, steps, add, logRun, streamed);
+  else if (logRun == 1) pairLoop(1, dst0, dst1, terms, count, n, q, qi, interval, t, steps, add, logRun, streamed);
+  else pairLoop(2, dst0, dst1, terms, count, n, q, qi, interval, t, steps, add, logRun, streamed);
 }
