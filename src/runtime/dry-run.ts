@@ -90,9 +90,9 @@ function bootstrapCount(program: Program): number {
   return count;
 }
 
-/** Backend memory that is left for keys beside a run, with room for what the allocator cannot use. */
+/** Backend memory that is left for keys beside a run, with a little room: keys give way when it runs out. */
 export function keyBudget({ used, limit }: MemoryReport, { workBytes }: Requirements): number {
-  return Math.max(2 ** 28, 0.8 * (limit - used - workBytes));
+  return Math.max(2 ** 28, 0.92 * (limit - used - workBytes));
 }
 
 /** Bytes of keys that a run pages into backend memory when resident keys may take `budget` bytes. */
