@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { AegisError } from "../base/errors.ts";
 import { Context, Parameters, preset } from "../ckks/index.ts";
 import { type Backend, type BackendName, backendNames, createBackend } from "../kernels/index.ts";
-import { type Checkpoint, loadCheckpoint } from "../model/index.ts";
+import { type Checkpoint, loadCheckpoint, type ModelConfig } from "../model/index.ts";
 import {
   keyBudget,
   keyTraffic,
@@ -13,7 +13,14 @@ import {
   type Requirements,
   requirements,
 } from "../runtime/index.ts";
-import { type Calibration, type Compiled, calibrationFile, compile, parseCalibration } from "../transformer/index.ts";
+import {
+  type Calibration,
+  type Compiled,
+  calibrationFile,
+  chooseGeometry,
+  compile,
+  parseCalibration,
+} from "../transformer/index.ts";
 import { warn } from "./output.ts";
 
 export const defaultPreset = "bootstrap-16";
@@ -53,15 +60,22 @@ async function loadCalibration(directory: string, checkpoint: Checkpoint): Promi
   return parseCalibration(json, checkpoint);
 }
 
+/** Throws `argument` for a name that no preset has; warns of one without security. */
+export function checkPreset(name: string): void {
+  preset(name);
+  if (name === insecurePreset) warn("parameters insecure-test give no security: for tests only");
+}
+
 /**
- * Parameters of a preset. The insecure test preset takes the smallest ring that the text fits, so
- * that any command runs on it.
+ * Parameters of a preset for texts of `length` tokens. The insecure test preset takes the smallest
+ * ring that they fit, so that any command runs on it.
  */
-export function chooseParameters(name: string, slots: number): Parameters {
+export function parametersFor(name: string, config: ModelConfig, length: number): Parameters {
+  checkPreset(name);
   const { spec } = preset(name);
   if (name !== insecurePreset) return new Parameters(spec);
-  warn("parameters insecure-test give no security: for tests only");
-  const logN = Math.min(16, Math.max(spec.logN, Math.ceil(Math.log2(slots)) + 2));
+  const { tokens, width } = chooseGeometry(config, length, Number.POSITIVE_INFINITY);
+  const logN = Math.min(16, Math.max(spec.logN, Math.log2(tokens * width) + 2));
   return new Parameters({ ...spec, logN });
 }
 
@@ -87,9 +101,7 @@ export interface Session {
 /** Measures the machine and compiles for a text of `length` tokens. */
 export async function prepare(model: Model, presetName: string, length: number, backend: Backend): Promise<Session> {
   const { config } = model.checkpoint;
-  const tokens = 2 ** Math.ceil(Math.log2(Math.max(length, 2)));
-  const width = 2 ** Math.ceil(Math.log2(config.hiddenSize));
-  const parameters = chooseParameters(presetName, tokens * width);
+  const parameters = parametersFor(presetName, config, length);
   if (parameters.spec.bootstrapping === undefined) {
     throw new AegisError("parameters", `preset ${presetName} cannot bootstrap, which encrypted Transformers need`, {
       hint: `use ${defaultPreset}`,

@@ -4,11 +4,12 @@ import { AegisError } from "../../base/errors.ts";
 import { argmax, embed, loadTestSet, referenceForward } from "../../model/index.ts";
 import { buildGraph, chooseGeometry, Twin } from "../../transformer/index.ts";
 import { interruptSignal, printJson, printLine, StatusLine, table } from "../output.ts";
-import { loadModel } from "../session.ts";
+import { checkPreset, defaultPreset, loadModel } from "../session.ts";
 
 interface Options {
   model: string;
   limit?: string;
+  preset: string;
   json?: boolean;
 }
 
@@ -17,6 +18,7 @@ export function accuracyCommand(): Command {
     .description("accuracy of the plaintext twin (the encrypted computation without encryption) and of the exact model")
     .requiredOption("--model <dir>", "checkpoint directory")
     .option("--limit <n>", "use the first n texts of the test split")
+    .option("--preset <name>", "encryption parameters (they do not change the result)", defaultPreset)
     .option("--json", "print one JSON object")
     .action(async (options: Options) => {
       const result = await accuracy(options);
@@ -27,6 +29,7 @@ export function accuracyCommand(): Command {
 
 async function accuracy(options: Options) {
   const start = performance.now();
+  checkPreset(options.preset);
   const { checkpoint, calibration } = await loadModel(options.model);
   const all = await loadTestSet(options.model);
   const limit = options.limit === undefined ? all.length : Number(options.limit);

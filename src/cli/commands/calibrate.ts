@@ -3,7 +3,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
-import { Parameters, preset } from "../../ckks/index.ts";
 import {
   type Checkpoint,
   calibrationTexts,
@@ -24,7 +23,7 @@ import {
   referenceTimes,
 } from "../../transformer/index.ts";
 import { interruptSignal, printJson, printLine, StatusLine, table, writeWhole } from "../output.ts";
-import { defaultPreset } from "../session.ts";
+import { defaultPreset, parametersFor } from "../session.ts";
 
 /** Length that bootstrap positions are written down for. */
 const scheduledTokens = 32;
@@ -33,6 +32,7 @@ interface Options {
   model: string;
   texts?: string;
   limit?: string;
+  preset: string;
   json?: boolean;
 }
 
@@ -42,6 +42,7 @@ export function calibrateCommand(): Command {
     .requiredOption("--model <dir>", "checkpoint directory")
     .option("--texts <file>", "one text a line; default: the training part of the model's data set")
     .option("--limit <n>", "use at most n texts")
+    .option("--preset <name>", "encryption parameters to place bootstraps for", defaultPreset)
     .option("--json", "print the calibration")
     .action(async (options: Options) => {
       const calibration = await calibrateModel(options);
@@ -64,15 +65,22 @@ async function calibrateModel(options: Options): Promise<Calibration> {
     throw new AegisError("input", "no texts to calibrate on", { hint: "give some with --texts FILE, one a line" });
   const ranges = await observe(checkpoint, used, signal);
   const calibration = calibrate(checkpoint, { ...ranges, ...known }, { texts: used.length, source });
-  return { ...calibration, schedule: scheduleOf(checkpoint, calibration) };
+  const schedule = scheduleOf(checkpoint, calibration, options.preset);
+  return schedule === undefined ? calibration : { ...calibration, schedule };
 }
 
-/** Bootstrap positions for a text of the default length. */
-function scheduleOf(checkpoint: Checkpoint, calibration: Calibration): NonNullable<Calibration["schedule"]> {
-  const tokens = Math.min(scheduledTokens, checkpoint.config.maximumTokens);
-  const parameters = new Parameters(preset(defaultPreset).spec);
-  const { program } = compile(checkpoint.config, calibration, parameters, { length: tokens, times: referenceTimes });
-  return { preset: defaultPreset, tokens, bootstraps: bootstrapPlaces(program) };
+/** Bootstrap positions for a text of the default length; none where it does not fit one ciphertext. */
+function scheduleOf(checkpoint: Checkpoint, calibration: Calibration, presetName: string): Calibration["schedule"] {
+  const { config } = checkpoint;
+  const tokens = Math.min(scheduledTokens, config.maximumTokens);
+  try {
+    const parameters = parametersFor(presetName, config, tokens);
+    const { program } = compile(config, calibration, parameters, { length: tokens, times: referenceTimes });
+    return { preset: presetName, tokens, bootstraps: bootstrapPlaces(program) };
+  } catch (error) {
+    if (error instanceof AegisError && error.code === "program") return undefined;
+    throw error;
+  }
 }
 
 /**

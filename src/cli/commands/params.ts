@@ -11,8 +11,10 @@ import {
   suggestParameters,
 } from "../../ckks/index.ts";
 import { formatBytes, printJson, printLine, table } from "../output.ts";
+import { checkPreset } from "../session.ts";
 
 interface Options {
+  preset?: string;
   depth?: string;
   precision?: string;
   json?: boolean;
@@ -21,11 +23,14 @@ interface Options {
 export function paramsCommand(): Command {
   return new Command("params")
     .description("list the presets; with --depth, suggest parameters and say why")
+    .option("--preset <name>", "show this preset only")
     .option("--depth <n>", "products in a row that a circuit needs")
     .option("--precision <bits>", "bits of precision that results need (default 20)")
     .option("--json", "print one JSON object")
     .action((options: Options) => {
-      const rows = Object.values(presets as Record<string, Preset>).map(describe);
+      if (options.preset !== undefined) checkPreset(options.preset);
+      const all = Object.entries(presets as Record<string, Preset>);
+      const rows = all.filter(([name]) => (options.preset ?? name) === name).map(([, found]) => describe(found));
       const suggestion = options.depth === undefined ? undefined : suggest(options);
       if (options.json === true) printJson({ presets: rows, ...(suggestion === undefined ? {} : { suggestion }) });
       else print(rows, suggestion);
