@@ -63,6 +63,10 @@ export class HoistedRotations implements Disposable {
   /** Frees the rotation by `steps`; asked for again, it is made again. */
   release(steps: number): void {
     const reduced = ((steps % this.slots) + this.slots) % this.slots;
+    if (reduced >= this.#hop) {
+      this.#next?.release(reduced - this.#hop);
+      return;
+    }
     this.#made.get(reduced)?.[Symbol.dispose]();
     this.#made.delete(reduced);
   }
