@@ -125,7 +125,7 @@ function accumulate(
 
 /** One number for all layers of a width, so that they share rotation keys; baby steps are the cheaper ones. */
 export function babyStepsFor(width: number): number {
-  return 2 ** Math.min(Math.log2(width), Math.round(Math.log2(width) / 2 + 1));
+  return 2 ** Math.min(Math.log2(width), Math.floor(Math.log2(width) / 2 + 1));
 }
 
 /** Diagonals with the period of the lanes, filled entry by entry. */
