@@ -10,9 +10,10 @@ import type { KernelTimes } from "../transformer/index.ts";
 /** Limbs in the operands of the measurement: together larger than the L2 cache, as in real work. */
 const limbs = 16;
 const terms = 8;
+const rounds = 9;
 
 /**
- * Measures each kind of kernel at the ring's degree. Best of several rounds: noise only adds.
+ * Measures each kind of kernel at the ring's degree: the median of several rounds, as a run will meet it.
  *
  * @param primes at least 2·16 of the ring's primes
  */
@@ -36,13 +37,14 @@ export function measureKernels(backend: Backend, logN: number, primes: readonly 
   const units = limbs * degree;
   const measure = (unitsPerCall: number, body: () => void): number => {
     body();
-    let best = Number.POSITIVE_INFINITY;
-    for (let round = 0; round < 5; round++) {
+    const samples: number[] = [];
+    for (let round = 0; round < rounds; round++) {
       const start = performance.now();
       body();
-      best = Math.min(best, performance.now() - start);
+      samples.push(performance.now() - start);
     }
-    return best / 1000 / unitsPerCall;
+    samples.sort((x, y) => x - y);
+    return (samples[rounds >> 1] as number) / 1000 / unitsPerCall;
   };
   const times: Record<KernelName, number> = {
     ntt: measure((units * logN) / 2, () => kernels.forwardNtt(a)),
