@@ -94,9 +94,7 @@ function print(rows: readonly ReturnType<typeof describe>[], suggestion: Suggest
         row.levels,
         `2^${row.logScale}`,
         formatBytes(row.keyBytes.compressed),
-        row.bootstrapping === undefined
-          ? "–"
-          : `${row.bootstrapping.bits} bits, fails 2^${row.bootstrapping.logFailure ?? "?"}`,
+        row.bootstrapping === undefined ? "–" : describeBootstrapping(row.bootstrapping),
       ]),
     ),
   );
@@ -105,4 +103,14 @@ function print(rows: readonly ReturnType<typeof describe>[], suggestion: Suggest
   printLine();
   printLine(`suggestion: ${suggestion.name}`);
   for (const reason of suggestion.reasons) printLine(`  ${reason}`);
+}
+
+function describeBootstrapping({
+  bits,
+  logFailure,
+}: {
+  bits: number | undefined;
+  logFailure: number | undefined;
+}): string {
+  return `${bits} bits${logFailure === undefined ? "" : `, fails 2^${logFailure}`}`;
 }
