@@ -6,7 +6,6 @@
 import { AegisError } from "../base/errors.ts";
 import { lengthIs, powerOfTwo } from "../base/validate.ts";
 import type { Poly } from "../ring/poly.ts";
-import type { Ring } from "../ring/ring.ts";
 import { Plaintext } from "./ciphertext.ts";
 import type { Context } from "./context.ts";
 import { limbsForScale, reconstruct } from "./reconstruct.ts";
@@ -158,9 +157,4 @@ function scaleAndRound(values: Float64Array, scale: number): number {
 
 export function isComplex(values: SlotVector): values is ComplexVector {
   return "real" in values;
-}
-
-/** A plaintext's ring: the subring of degree 2·slots. */
-export function plaintextRing(ring: Ring, slots: number): Ring {
-  return ring.subring(Math.log2(2 * slots));
 }

@@ -28,22 +28,22 @@ export async function infer(options: InferenceOptions, text: string) {
   const since = (from: number): number => (performance.now() - from) / 1000;
   const signal = interruptSignal();
   const status = new StatusLine();
-  status.show("loading the model");
-  const model = await loadModel(options.model);
-  const { checkpoint } = model;
-  const ids = checkpoint.tokenizer.encode(text, { truncate: options.truncate === true });
   const backend = await openBackend(options.backend);
-  status.show("compiling");
-  const { context, compiled, needed, residentBytes, expectedSeconds } = await prepare(
-    model,
-    options.preset,
-    ids.length,
-    backend,
-  );
-  const { program } = compiled;
-  const { parameters } = context;
-  const randomness = options.insecureSeed === undefined ? secureRandomness() : seeded(options.insecureSeed);
   try {
+    status.show("loading the model");
+    const model = await loadModel(options.model);
+    const { checkpoint } = model;
+    const ids = checkpoint.tokenizer.encode(text, { truncate: options.truncate === true });
+    status.show("compiling");
+    const { context, compiled, needed, residentBytes, expectedSeconds } = await prepare(
+      model,
+      options.preset,
+      ids.length,
+      backend,
+    );
+    const { program } = compiled;
+    const { parameters } = context;
+    const randomness = options.insecureSeed === undefined ? secureRandomness() : seeded(options.insecureSeed);
     using client = new Client(context, checkpoint, randomness);
     const keysStart = performance.now();
     using server = new Server(context, checkpoint, program, { residentBytes });

@@ -1,5 +1,5 @@
 /** A key source that counts what its keys are used for. */
-import type { KeyName, KeySource, KeyUse, LoadedKey } from "../ckks/index.ts";
+import type { KeyName, KeySource, LoadedKey } from "../ckks/index.ts";
 
 export interface KeyUses {
   /** All key switches. */
@@ -15,8 +15,6 @@ export class CountingKeys implements KeySource {
   #multiplications = 0;
   #rotations = 0;
   #switches = 0;
-  /** Every use, in order. */
-  readonly sequence: KeyUse[] = [];
 
   constructor(keys: KeySource) {
     this.#keys = keys;
@@ -24,7 +22,6 @@ export class CountingKeys implements KeySource {
 
   key(name: KeyName, level: number): LoadedKey {
     this.#switches++;
-    this.sequence.push({ name, level });
     if (name === "relinearisation") this.#multiplications++;
     else if (name.startsWith("galois-")) this.#rotations++;
     return this.#keys.key(name, level);

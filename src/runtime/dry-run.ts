@@ -76,7 +76,7 @@ export async function requirements(program: Program, parameters: Parameters): Pr
     workBytes: backend.memory().peak - recorded.bytes,
     counts: { ...keys.uses, bootstraps: bootstrapCount(program) },
     work: { ...backend.work },
-    keySequence: keys.sequence,
+    keySequence: recorded.sequence,
   };
 }
 

@@ -2,7 +2,7 @@
  * Runs a program on one device: operation by operation, tensors freed after their last reader. The
  * device is whatever backend stands behind the environment, real or null.
  */
-import { AegisError, throwIfAborted } from "../base/errors.ts";
+import { throwIfAborted, withPath } from "../base/errors.ts";
 import type { Ciphertext } from "../ckks/index.ts";
 import { describeOperation, type Program } from "../program/index.ts";
 import { type Constants, type Environment, executeOperation } from "../transformer/index.ts";
@@ -60,7 +60,7 @@ export async function runProgram(
       if (operation.kind === "input") tensors.set(operation.outputs[0] as string, input);
       else if (operation.kind !== "output") {
         const inputs = operation.inputs.map((name) => tensors.get(name) as readonly Ciphertext[]);
-        const results = inPlace(describeOperation(operation), () =>
+        const results = withPath(describeOperation(operation), () =>
           executeOperation(environment, program, operation, inputs, constants),
         );
         for (const [i, name] of operation.outputs.entries()) tensors.set(name, results[i] as Ciphertext[]);
@@ -88,15 +88,6 @@ function remainingReads(program: Program): Map<string, number> {
     for (const name of new Set(operation.inputs)) reads.set(name, (reads.get(name) ?? 0) + 1);
   }
   return reads;
-}
-
-function inPlace<T>(place: string, body: () => T): T {
-  try {
-    return body();
-  } catch (error) {
-    if (error instanceof AegisError) error.path.unshift(place);
-    throw error;
-  }
 }
 
 function progress(program: Program, index: number, elapsed: number, forecast: readonly number[] | undefined): Progress {

@@ -13,9 +13,9 @@ import {
   type KeyStoreOptions,
 } from "../ckks/index.ts";
 import type { Checkpoint } from "../model/index.ts";
-import { type Program, slotsOf } from "../program/index.ts";
+import { type Program, slotsOf, type WeightExpression } from "../program/index.ts";
 import { CountingKeys, type KeyUses, type RunOptions, type RunResult, runProgram } from "../runtime/index.ts";
-import { Environment, foldWeights } from "../transformer/index.ts";
+import { type Constants, Environment, foldWeights } from "../transformer/index.ts";
 
 export class Server implements Disposable {
   readonly #checkpoint: Checkpoint;
@@ -24,6 +24,7 @@ export class Server implements Disposable {
   readonly #counting: CountingKeys;
   readonly #bootstrapper: Bootstrapper;
   readonly #environment: Environment;
+  #keySequence: readonly KeyName[] | undefined;
 
   constructor(context: Context, checkpoint: Checkpoint, program: Program, options: KeyStoreOptions = {}) {
     this.#checkpoint = checkpoint;
@@ -44,16 +45,16 @@ export class Server implements Disposable {
     this.#keys.add(key);
   }
 
-  /** Tells the order in which a run asks for keys, so that the right ones stay in backend memory. */
+  /** Tells the order in which every run asks for keys, so that the right ones stay in backend memory. */
   expectKeys(sequence: readonly KeyName[]): void {
-    this.#keys.expect(sequence);
+    this.#keySequence = sequence;
   }
 
   /** Runs the program; the caller disposes of the output. */
   async infer(input: readonly Ciphertext[], options: RunOptions = {}): Promise<RunResult> {
-    const constants = {
-      weights: (operation: Parameters<Parameters<typeof runProgram>[2]["weights"]>[0], index: number) =>
-        foldWeights(operation.weights[index] as (typeof operation.weights)[number], this.#checkpoint),
+    if (this.#keySequence !== undefined) this.#keys.expect(this.#keySequence);
+    const constants: Constants = {
+      weights: ({ weights }, index) => foldWeights(weights[index] as WeightExpression, this.#checkpoint),
     };
     return runProgram(this.#program, this.#environment, constants, input, options);
   }

@@ -10,6 +10,7 @@ import {
   Evaluator,
   type KeyName,
   type KeySource,
+  type KeyUse,
   keyModuli,
   type LoadedKey,
 } from "../ckks/index.ts";
@@ -48,6 +49,8 @@ export function secondsOf(work: KernelWork, times: KernelTimes): number {
 /** Gives out keys without content and notes the highest level each was asked for. */
 export class RecordingKeys implements KeySource {
   readonly levels = new Map<KeyName, number>();
+  /** Every use, in order. */
+  readonly sequence: KeyUse[] = [];
   /** Backend memory that the stand-ins take. */
   bytes = 0;
   readonly #context: Context;
@@ -58,6 +61,7 @@ export class RecordingKeys implements KeySource {
   }
 
   key(name: KeyName, level: number): LoadedKey {
+    this.sequence.push({ name, level });
     this.levels.set(name, Math.max(level, this.levels.get(name) ?? 0));
     const { parameters, ring } = this.#context;
     const specialCount = name === "dense-to-sparse" ? ephemeralSpecialCount : parameters.specialCount;

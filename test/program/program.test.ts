@@ -1,41 +1,17 @@
 /** Programs: the verifier, the printed form. */
 import { beforeAll, describe, expect, test } from "vitest";
 import { AegisError } from "../../src/base/errors.ts";
-import { bootstrapLevels } from "../../src/circuits/index.ts";
 import { printProgram } from "../../src/program/print.ts";
-import type { Operation, OperationKind, Program, Tensor } from "../../src/program/program.ts";
+import type { OperationKind, Program, Tensor } from "../../src/program/program.ts";
 import { type Capabilities, verifyProgram } from "../../src/program/verify.ts";
-import { compile } from "../../src/transformer/index.ts";
-import { evenTimes, geometryOf } from "../support/run.ts";
-import { bootParameters, smallModel } from "../support/transformer.ts";
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] extends object ? Writable<T[K]> : T[K] };
-type Draft = Writable<Program>;
+import { type Draft, find, smallProgram, type Writable } from "../support/program.ts";
 
 let program: Program;
 let capabilities: Capabilities;
 
 beforeAll(() => {
-  const shape = { hidden: 8, heads: 2, inner: 20 };
-  const model = smallModel(shape);
-  const parameters = bootParameters(8);
-  const levels = bootstrapLevels(parameters);
-  const geometry = geometryOf({ shape, tokens: 4, spread: 2 });
-  program = compile(model.checkpoint.config, model.calibration, parameters, {
-    length: 3,
-    times: evenTimes,
-    geometry,
-  }).program;
-  capabilities = {
-    maximumSlots: parameters.maximumSlots,
-    maximumLevel: parameters.maximumLevel,
-    bootstrapLevel: levels.output,
-    bootstrapInput: levels.input,
-  };
+  ({ program, capabilities } = smallProgram());
 });
-
-const find = (draft: Draft, kind: OperationKind): Writable<Operation> =>
-  draft.operations.find((one) => one.kind === kind) as Writable<Operation>;
 const input = (draft: Draft, kind: OperationKind, index = 0): Writable<Tensor> =>
   draft.tensors[find(draft, kind).inputs[index]];
 const output = (draft: Draft, kind: OperationKind): Writable<Tensor> => draft.tensors[find(draft, kind).outputs[0]];

@@ -1,6 +1,6 @@
 /** What encrypted operators work with, and the slot patterns they share. */
 import type { Bootstrapper } from "../../circuits/index.ts";
-import { type Ciphertext, Encoder, type Evaluator, ExtendedCiphertext, type Plaintext } from "../../ckks/index.ts";
+import { type Ciphertext, Encoder, type Evaluator, ExtendedCiphertext } from "../../ckks/index.ts";
 import type { Geometry } from "../../program/index.ts";
 
 export class Environment {
@@ -104,10 +104,4 @@ export class Environment {
   singleMask(factor = 1): Float64Array {
     return this.lanes((lane) => (lane < this.geometry.width ? factor : 0));
   }
-}
-
-/** Terms of a sum of masked rotations. */
-export interface MaskedRotation {
-  readonly steps: number;
-  readonly plaintext: Plaintext;
 }
