@@ -17,6 +17,8 @@ export type ErrorCode =
   | "tokenizer" // a tokenizer that is missing or does not belong to the model
   | "input" // a text that cannot be processed
   | "program" // a program that fails its verifier
+  | "plan" // a plan that cannot be made, or that does not belong to the program
+  | "device" // a device that died, stalled or ran out of memory
   | "aborted" // an AbortSignal fired
   | "io" // a file cannot be read or written
   | "internal"; // a broken invariant: a bug
@@ -31,6 +33,8 @@ export interface ErrorDetails {
   readonly level?: number;
   /** log2 of the scale of the ciphertext concerned. */
   readonly logScale?: number;
+  /** The device concerned, such as `wasm 1`. */
+  readonly device?: string;
   readonly cause?: unknown;
 }
 
@@ -45,6 +49,7 @@ export class AegisError extends Error {
   readonly operation: string | undefined;
   readonly level: number | undefined;
   readonly logScale: number | undefined;
+  readonly device: string | undefined;
   readonly path: string[] = [];
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
@@ -54,6 +59,7 @@ export class AegisError extends Error {
     this.operation = details.operation;
     this.level = details.level;
     this.logScale = details.logScale;
+    this.device = details.device;
   }
 
   /** Message, place and hint as a person reads them. */

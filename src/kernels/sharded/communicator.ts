@@ -1,0 +1,48 @@
+/**
+ * What code that runs on several devices at once asks of the fabric between them: blocking
+ * collectives over words. Every rank calls the same collectives in the same order.
+ */
+
+/** Kinds of communication, as plans and reports count them. */
+export const collectiveNames = [
+  "all-gather",
+  "reduce-scatter",
+  "all-reduce",
+  "broadcast",
+  "all-to-all",
+  "send",
+] as const;
+
+export type CollectiveName = (typeof collectiveNames)[number];
+
+/** One device's end. Bytes are counted where they are sent: once for every receiver. */
+export interface Communicator {
+  readonly rank: number;
+  readonly size: number;
+  /**
+   * Whether words are moved at all; a communicator that only counts gives back empty arrays, and
+   * callers read and write no memory for it.
+   */
+  readonly moves: boolean;
+  /**
+   * The pieces of all ranks, by rank; own piece included, valid until the next call.
+   *
+   * @param mine `lengths[rank]` words
+   * @param lengths words of each rank's piece, the same list on every rank
+   */
+  allGather(mine: Uint32Array, lengths: readonly number[]): readonly Uint32Array[];
+  /**
+   * pieces[r] goes to rank r; the result's element r came from rank r and has `lengths[r]` words. Own
+   * piece included, valid until the next call.
+   *
+   * @param name what the exchange is part of, for the count: a reduce-scatter is an exchange whose
+   *   pieces the receiver sums
+   */
+  allToAll(
+    pieces: readonly Uint32Array[],
+    lengths: readonly number[],
+    name?: CollectiveName,
+  ): readonly Uint32Array[];
+  /** The root's words on every rank; `words` is read on the root only. */
+  broadcast(root: number, words: Uint32Array, length: number): Uint32Array;
+}
