@@ -37,6 +37,12 @@ export class Evaluator extends Arithmetic {
     return this.#relinearise(a, true);
   }
 
+  /** Degree 2 → degree 1 over QP, before its ModDown. */
+  relineariseExtended(a: Ciphertext): ExtendedCiphertext {
+    const product = this.#relinearised(a);
+    return new ExtendedCiphertext(product, a.level, a.scale, a.slots);
+  }
+
   /** a · b, relinearised, not rescaled. */
   multiply(a: Ciphertext, b: Ciphertext): Ciphertext {
     using product = this.tensor(a, b);
@@ -183,7 +189,7 @@ export class Evaluator extends Arithmetic {
     return new Ciphertext(parts, a.level, a.scale, a.slots);
   }
 
-  #relinearise(a: Ciphertext, rescale: boolean): Ciphertext {
+  #relinearised(a: Ciphertext): readonly [Poly, Poly] {
     if (a.parts.length !== 3) {
       throw new AegisError(
         "argument",
@@ -191,12 +197,12 @@ export class Evaluator extends Arithmetic {
         { operation: "relinearise" },
       );
     }
-    const { parameters } = this.context;
     const key = this.#key("relinearisation", a.level);
-    const product = keySwitch(this.context, a.parts[2] as Poly, a.level, key, { lifted: [a.parts[0], a.parts[1]] });
-    using extended = new ExtendedCiphertext(product, a.level, a.scale, a.slots);
-    if (!rescale) return this.modDown(extended);
-    const parts = extended.parts.map((part) => modDownRescale(this.context, part, a.level, key.specialCount));
-    return new Ciphertext(parts, a.level - 1, a.scale / parameters.levelModulus(a.level), a.slots);
+    return keySwitch(this.context, a.parts[2] as Poly, a.level, key, { lifted: [a.parts[0], a.parts[1]] });
+  }
+
+  #relinearise(a: Ciphertext, rescale: boolean): Ciphertext {
+    using extended = this.relineariseExtended(a);
+    return rescale ? this.modDownRescale(extended) : this.modDown(extended);
   }
 }

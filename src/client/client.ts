@@ -24,7 +24,7 @@ import {
   prediction,
   type TextTokenizer,
 } from "../model/index.ts";
-import { type Program, slotsOf } from "../program/index.ts";
+import { ciphertextsOf, type Program, range, slotsOf, type Tensor } from "../program/index.ts";
 import type { NeededKey } from "../runtime/index.ts";
 
 /** The public part of a model that a client needs. */
@@ -98,20 +98,25 @@ export class Client implements Disposable {
         { hint: "compile for this length" },
       );
     }
-    const tensor = program.tensors[program.input];
+    const tensor = program.tensors[program.input] as Tensor;
     const { tokens, lanes } = program.geometry;
     const hidden = this.#model.config.hiddenSize;
     const embedded = embed(this.#model, ids);
-    const values = new Float64Array(slotsOf(program.geometry));
-    // Rows beyond the text repeat it: they stay within the calibrated ranges, and attention masks their keys.
-    for (let token = 0; token < tokens; token++) {
-      for (let i = 0; i < hidden; i++) {
-        values[token * lanes + i] = (embedded[(token % ids.length) * hidden + i] as number) / (tensor?.norm as number);
-      }
-    }
-    using plaintext = new Encoder(this.#context).encode(values, { level: tensor?.level as number });
+    const encoder = new Encoder(this.#context);
     using encryptor = new Encryptor(this.#context, this.#secret, this.#randomness);
-    return [encryptor.encrypt(plaintext)];
+    return range(ciphertextsOf(tensor)).map((index) => {
+      const first = Math.floor(index / tensor.count) * tokens;
+      const feature = (index % tensor.count) * lanes;
+      const values = new Float64Array(slotsOf(program.geometry));
+      // Rows beyond the text repeat it: they stay within the calibrated ranges, and attention masks their keys.
+      for (let token = 0; token < tokens; token++) {
+        const row = ((first + token) % ids.length) * hidden;
+        for (let lane = 0; lane < lanes && feature + lane < hidden; lane++)
+          values[token * lanes + lane] = (embedded[row + feature + lane] as number) / tensor.norm;
+      }
+      using plaintext = encoder.encode(values, { level: tensor.level as number });
+      return encryptor.encrypt(plaintext);
+    });
   }
 
   /**

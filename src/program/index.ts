@@ -1,6 +1,8 @@
 /** The program: a graph of operations over ciphertext tensors. */
 export * from "./layout.ts";
+export * from "./pairs.ts";
 export { maximumProgramBytes, parseProgram } from "./parse.ts";
+export * from "./part.ts";
 export * from "./print.ts";
 export * from "./program.ts";
 export * from "./verify.ts";

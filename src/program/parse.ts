@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { AegisError } from "../base/errors.ts";
-import { checkGeometry } from "./layout.ts";
+import { checkGeometry, contents } from "./layout.ts";
 import type { Operation, Program } from "./program.ts";
 
 /** Most operations and tensors of a program: a model of 100 layers has about 6000. */
@@ -20,11 +20,14 @@ const count = z.int().min(1).max(maximumCount);
 const level = z.int().min(0).max(64);
 const coefficients = z.array(z.number()).min(1).max(512);
 
+const headFactors = z.array(z.number()).min(1).max(4096);
+
 const tensor = z.strictObject({
   name,
-  axis: z.enum(["feature", "diagonal"]),
+  axis: z.enum(["feature", "dimension", "diagonal"]),
+  blocks: count,
   count,
-  content: z.enum(["single", "replicated", "wide", "scores", "expanded", "partial"]),
+  content: z.enum(contents),
   features: count.optional(),
   magnitude: z.number().nonnegative(),
   norm: z.number().positive(),
@@ -68,10 +71,12 @@ const operations = z.discriminatedUnion("kind", [
     function: name,
     coefficients,
     mask: z.enum(["none", "keys", "single", "first-token"]),
-    headFactors: z.array(z.number()).min(1).max(4096).optional(),
+    headFactors: headFactors.optional(),
   }),
+  operation("offset", 1, 1, {}),
+  operation("mask", 1, 1, { headFactors }),
   operation("expand", 1, 1, { factor: z.number() }),
-  operation("denominators", 1, 1, { factor: z.number(), constant: z.number() }),
+  operation("denominators", 1, 1, { factor: z.number(), constant: z.number(), headFactors: headFactors.optional() }),
   operation("context", 2, 1, {}),
   operation("multiply", 2, 1, {}),
   operation("square-sum", 1, 1, { constant: z.number() }),
@@ -83,7 +88,16 @@ const schema = z.strictObject({
   format: z.literal(1),
   checkpoint: z.string().max(200),
   preset: z.string().max(200),
-  geometry: z.strictObject({ tokens: count, lanes: count, width: count, heads: count, headSize: count }),
+  geometry: z.strictObject({
+    layout: z.enum(["short", "long"]),
+    blocks: count,
+    tokens: count,
+    lanes: count,
+    width: count,
+    heads: count,
+    headSize: count,
+    babySteps: count,
+  }),
   length: count,
   classes: count,
   tensors: z.record(name, tensor),

@@ -8,14 +8,19 @@
  */
 import type { Content, Geometry } from "./layout.ts";
 
-/** Application axes: what the ciphertexts of a tensor are indexed by. */
-export type Axis = "feature" | "diagonal";
+/**
+ * Application axes: what the ciphertexts of a tensor are indexed by, next to `block`. `dimension` is
+ * a feature within each head, `diagonal` a generalised diagonal of the scores.
+ */
+export type Axis = "feature" | "dimension" | "diagonal";
 
 /** A ciphertext tensor. */
 export interface Tensor {
   readonly name: string;
   readonly axis: Axis;
-  /** Ciphertexts along the axis. */
+  /** Token blocks; ciphertext i of block b has number b·count + i. */
+  readonly blocks: number;
+  /** Ciphertexts of one block: along the axis. */
   readonly count: number;
   readonly content: Content;
   /** Features of a token that a `wide` tensor holds; the lanes after them are of no use. */
@@ -94,20 +99,35 @@ export interface PolynomialOperation extends Common {
   readonly headFactors?: readonly number[];
 }
 
+/** Group g of the result holds the features of token t + g. */
+export interface OffsetOperation extends Common {
+  readonly kind: "offset";
+}
+
+/** Values of real tokens times `headFactors` by head; zero for the others. */
+export interface MaskOperation extends Common {
+  readonly kind: "mask";
+  readonly headFactors: readonly number[];
+}
+
 /** Copies each probability to all lanes of its head, times `factor`. */
 export interface ExpandOperation extends Common {
   readonly kind: "expand";
   readonly factor: number;
 }
 
-/** Sums `expanded` scores over all keys: factor·Σ + constant in the features' lanes. */
+/**
+ * Sums scores over all keys: factor·Σ + constant in the features' lanes. `diagonals` are masked and
+ * weighted by `headFactors` on the way, `expanded` scores were before.
+ */
 export interface DenominatorsOperation extends Common {
   readonly kind: "denominators";
   readonly factor: number;
   readonly constant: number;
+  readonly headFactors?: readonly number[];
 }
 
-/** Σ over keys of expanded scores (first input) times values (second). */
+/** Σ over keys of scores (first input) times values (second). */
 export interface ContextOperation extends Common {
   readonly kind: "context";
 }
@@ -140,6 +160,8 @@ export type Operation =
   | AddOperation
   | ScoresOperation
   | PolynomialOperation
+  | OffsetOperation
+  | MaskOperation
   | ExpandOperation
   | DenominatorsOperation
   | ContextOperation
@@ -165,6 +187,11 @@ export interface Program {
   readonly operations: readonly Operation[];
   readonly input: string;
   readonly output: string;
+}
+
+/** Ciphertexts of a tensor, all blocks. */
+export function ciphertextsOf(tensor: Pick<Tensor, "blocks" | "count">): number {
+  return tensor.blocks * tensor.count;
 }
 
 /** `layer 0 → attention → scores`. */

@@ -1,6 +1,6 @@
 /** The verifier: what must hold of a program before anything runs. */
 import { AegisError } from "../base/errors.ts";
-import { checkGeometry, expandedCount, type Geometry, scoreCount } from "./layout.ts";
+import { checkGeometry, diagonalCount, expandedCount, type Geometry, scoreCount, sequenceOf } from "./layout.ts";
 import { describeOperation, type Operation, type Program, type Tensor } from "./program.ts";
 
 /** What the verifier needs to know of the parameters. */
@@ -19,8 +19,9 @@ export const bootstrapBound = 4;
 /** Throws a `program` error that names the operation when levels, layouts or order are wrong. */
 export function verifyProgram(program: Program, capabilities: Capabilities): void {
   checkGeometry(program.geometry, capabilities.maximumSlots);
-  if (program.length < 1 || program.length > program.geometry.tokens) {
-    throw new AegisError("program", `length: expected 1 to ${program.geometry.tokens} tokens, got ${program.length}`);
+  const sequence = sequenceOf(program.geometry);
+  if (program.length < 1 || program.length > sequence) {
+    throw new AegisError("program", `length: expected 1 to ${sequence} tokens, got ${program.length}`);
   }
   const made = new Set<string>();
   for (const operation of program.operations) {
@@ -34,15 +35,18 @@ export function verifyProgram(program: Program, capabilities: Capabilities): voi
       if (made.has(name)) fail(`makes ${name} a second time`);
       made.add(name);
     }
-    checkContents(operation, tensor, fail);
+    checkContents(operation, program.geometry, tensor, fail);
     checkCounts(operation, program.geometry, tensor, fail);
     checkLevels(operation, tensor, capabilities, fail);
   }
   if (!made.has(program.output)) throw new AegisError("program", `output ${program.output} is never made`);
 }
 
-function checkContents(operation: Operation, tensor: (name: string) => Tensor, fail: (message: string) => never): void {
-  const expected: Partial<Record<Operation["kind"], readonly (readonly Tensor["content"][])[]>> = {
+type Contents = Partial<Record<Operation["kind"], readonly (readonly Tensor["content"][])[]>>;
+
+/** What each input may hold; operations that are not here take anything. */
+const expectedContents: Record<Geometry["layout"], Contents> = {
+  short: {
     replicate: [["single"]],
     linear: [["replicated", "wide"]],
     scores: [["single"], ["single"]],
@@ -50,8 +54,30 @@ function checkContents(operation: Operation, tensor: (name: string) => Tensor, f
     denominators: [["expanded"]],
     context: [["expanded"], ["single"]],
     "square-sum": [["single"]],
-  };
-  for (const [i, allowed] of (expected[operation.kind] ?? []).entries()) {
+    offset: [[]],
+    mask: [[]],
+  },
+  long: {
+    replicate: [[]],
+    linear: [["wide", "grouped"]],
+    mask: [["single"]],
+    offset: [["single"]],
+    scores: [["replicated"], ["offset"]],
+    expand: [[]],
+    denominators: [["diagonals"]],
+    context: [["diagonals"], ["offset"]],
+    "square-sum": [["wide"]],
+  },
+};
+
+function checkContents(
+  operation: Operation,
+  { layout }: Geometry,
+  tensor: (name: string) => Tensor,
+  fail: (message: string) => never,
+): void {
+  for (const [i, allowed] of (expectedContents[layout][operation.kind] ?? []).entries()) {
+    if (allowed.length === 0) fail(`has no meaning in the ${layout} layout`);
     const { content } = tensor(operation.inputs[i] as string);
     if (!allowed.includes(content))
       fail(`input ${operation.inputs[i]} is ${content}, expected ${allowed.join(" or ")}`);
@@ -66,16 +92,15 @@ function checkCounts(
   fail: (message: string) => never,
 ): void {
   for (const name of operation.outputs) {
-    const { count, content } = tensor(name);
-    const expected =
-      content === "scores"
-        ? scoreCount(geometry)
-        : content === "expanded"
-          ? expandedCount(geometry)
-          : content === "wide"
-            ? count
-            : 1;
-    if (count !== expected) fail(`${name} has ${count} ciphertexts, ${content} values take ${expected}`);
+    const { count, blocks } = tensor(name);
+    const expected = expectedCount(geometry, tensor(name));
+    if (count !== expected) fail(`${name} has ${count} ciphertexts, ${tensor(name).content} values take ${expected}`);
+    if (blocks !== geometry.blocks && blocks !== 1)
+      fail(`${name} has ${blocks} token blocks, the program has ${geometry.blocks}`);
+    for (const input of operation.inputs) {
+      // Heads of models read the first block only; keys and values are read from all blocks.
+      if (tensor(input).blocks < blocks) fail(`makes ${blocks} blocks of ${name} from ${tensor(input).blocks}`);
+    }
   }
   if (operation.kind === "linear" && operation.weights.length !== operation.outputs.length) {
     fail(`${operation.weights.length} layers make ${operation.outputs.length} tensors`);
@@ -86,7 +111,23 @@ function checkCounts(
   for (const [i, name] of operation.inputs.entries()) {
     const from = tensor(name);
     const to = tensor(operation.outputs[i] as string);
-    if (from.count !== to.count || from.content !== to.content) fail(`${to.name} has another layout than ${name}`);
+    if (from.count !== to.count || from.blocks !== to.blocks || from.content !== to.content)
+      fail(`${to.name} has another layout than ${name}`);
+  }
+}
+
+function expectedCount(geometry: Geometry, { content, axis, count }: Tensor): number {
+  switch (content) {
+    case "scores":
+      return scoreCount(geometry);
+    case "expanded":
+      return expandedCount(geometry);
+    case "diagonals":
+      return diagonalCount(geometry);
+    case "wide":
+      return count;
+    default:
+      return axis === "dimension" ? geometry.headSize : 1;
   }
 }
 

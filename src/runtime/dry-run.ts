@@ -14,7 +14,7 @@ import {
   residentKeyBytes,
 } from "../ckks/index.ts";
 import { type KernelWork, type MemoryReport, NullBackend } from "../kernels/index.ts";
-import { type Program, slotsOf } from "../program/index.ts";
+import { bootstrapPairs, ciphertextsOf, type Program, slotsOf, type Tensor } from "../program/index.ts";
 import { Environment, emptyWeights, RecordingKeys } from "../transformer/index.ts";
 import { CountingKeys, type KeyUses } from "./counting-keys.ts";
 import { runProgram } from "./run.ts";
@@ -49,21 +49,26 @@ export async function requirements(program: Program, parameters: Parameters): Pr
   const keys = new CountingKeys(recorded);
   using bootstrapper = new Bootstrapper(context, slotsOf(program.geometry));
   const environment = new Environment(new Evaluator(context, keys), program.geometry, program.length, bootstrapper);
-  const level = program.tensors[program.input]?.level as number;
+  const embeddings = program.tensors[program.input] as Tensor;
+  const level = embeddings.level as number;
   const moduli = parameters.moduli(level);
-  const input = new Ciphertext(
-    [context.ring.poly(moduli, "ntt"), context.ring.poly(moduli, "ntt")],
-    level,
-    parameters.scale,
-    slotsOf(program.geometry),
+  const input = Array.from(
+    { length: ciphertextsOf(embeddings) },
+    () =>
+      new Ciphertext(
+        [context.ring.poly(moduli, "ntt"), context.ring.poly(moduli, "ntt")],
+        level,
+        parameters.scale,
+        slotsOf(program.geometry),
+      ),
   );
   const { output } = await runProgram(
     program,
     environment,
     { weights: (operation, index) => emptyWeights(program, operation, index) },
-    [input],
+    input,
   );
-  for (const a of [...output, input]) a.dispose();
+  for (const a of [...output, ...input]) a.dispose();
   const needed = [...recorded.levels].map(([name, highest]) => ({
     name,
     level: highest,
@@ -85,7 +90,7 @@ function bootstrapCount(program: Program): number {
   let count = 0;
   for (const operation of program.operations) {
     if (operation.kind !== "bootstrap") continue;
-    count += Math.ceil(operation.inputs.reduce((sum, name) => sum + (program.tensors[name]?.count ?? 0), 0) / 2);
+    count += bootstrapPairs(operation.inputs.map((name) => program.tensors[name] as Tensor)).length;
   }
   return count;
 }

@@ -24,6 +24,36 @@ const cases: readonly (SmallCase & { title: string; wide?: number })[] = [
     spread: 2,
     wide: 1,
   },
+  {
+    title: "long layout, two groups, padding",
+    shape: small,
+    logN: 9,
+    tokens: 16,
+    length: 13,
+    spread: 1,
+    long: { lanes: 4, blocks: 1, babySteps: 2 },
+    wide: 5,
+  },
+  {
+    title: "long layout, one group of three heads in four lanes, two layers, no padding",
+    shape: { hidden: 12, heads: 3, inner: 24, layers: 2 },
+    logN: 8,
+    tokens: 8,
+    length: 8,
+    spread: 1,
+    long: { lanes: 4, blocks: 1, babySteps: 4 },
+    wide: 6,
+  },
+  {
+    title: "long layout, three token blocks, two layers",
+    shape: { hidden: 8, heads: 2, inner: 20, layers: 2, tokens: 24 },
+    logN: 8,
+    tokens: 8,
+    length: 21,
+    spread: 1,
+    long: { lanes: 8, blocks: 3, babySteps: 1 },
+    wide: 3,
+  },
 ];
 
 test.each(cases)("$title", async (one) => {

@@ -4,16 +4,18 @@ import { Context, type Parameters } from "../ckks/index.ts";
 import { NullBackend } from "../kernels/index.ts";
 import type { ModelConfig } from "../model/index.ts";
 import {
+  bootstrapPairs,
   checkGeometry,
   describeOperation,
   type Geometry,
   type Operation,
   type Program,
+  type Tensor,
   verifyProgram,
 } from "../program/index.ts";
 import type { Calibration } from "./calibration.ts";
 import { type KernelTimes, NullCosts, referenceTimes } from "./costs.ts";
-import { buildGraph } from "./graph.ts";
+import { buildGraph } from "./graph/index.ts";
 import { type CostModel, originOf, schedule } from "./schedule.ts";
 
 export interface CompileOptions {
@@ -46,7 +48,37 @@ export function chooseGeometry(config: ModelConfig, length: number, maximumSlots
   const most = Math.max(width, powerAtLeast(config.intermediateSize));
   let lanes = Math.max(width, Math.min(most, maximumSlots / 2 / tokens));
   if (lanes * tokens > maximumSlots) lanes = width;
-  return { tokens, lanes, width, heads: config.heads, headSize: config.headSize };
+  return {
+    layout: "short",
+    blocks: 1,
+    tokens,
+    lanes,
+    width,
+    heads: config.heads,
+    headSize: config.headSize,
+    babySteps: 1,
+  };
+}
+
+/**
+ * Slots for a long text: as many tokens in a ciphertext as there are, or as many as leave a lane for
+ * every head; lanes that the heads do not need hold further groups of diagonals.
+ */
+export function longGeometry(config: ModelConfig, length: number, slots: number, mostTokens = slots): Geometry {
+  const width = Math.max(2, powerAtLeast(config.heads));
+  const tokens = Math.min(powerAtLeast(Math.max(length, 2)), slots / width, mostTokens);
+  const lanes = slots / tokens;
+  const diagonals = tokens / Math.min(lanes / width, tokens);
+  return {
+    layout: "long",
+    blocks: Math.ceil(length / tokens),
+    tokens,
+    lanes,
+    width,
+    heads: config.heads,
+    headSize: config.headSize,
+    babySteps: 2 ** Math.floor(Math.log2(diagonals) / 2),
+  };
 }
 
 /** The first choice, and twice the lanes where they still fit: fewer ciphertexts against dearer bootstraps. */
@@ -108,8 +140,8 @@ function compileFor(
 function secondsByOperation(program: Program, costs: CostModel): number[] {
   return program.operations.map((operation) => {
     if (operation.kind !== "bootstrap") return costs.operation(operation, operation.level as number);
-    const count = operation.inputs.reduce((sum, name) => sum + (program.tensors[name]?.count ?? 0), 0);
-    return Math.ceil(count / 2) * costs.bootstrap();
+    const pairs = bootstrapPairs(operation.inputs.map((name) => program.tensors[name] as Tensor));
+    return pairs.length * costs.bootstrap();
   });
 }
 

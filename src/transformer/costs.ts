@@ -16,7 +16,7 @@ import {
 } from "../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../kernels/index.ts";
 import type { Operation, Tensor } from "../program/index.ts";
-import type { UnscheduledProgram } from "./graph.ts";
+import type { UnscheduledProgram } from "./graph/index.ts";
 import { Environment } from "./operators/environment.ts";
 import { executeOperation } from "./operators/execute.ts";
 import { type CostModel, originOf } from "./schedule.ts";
@@ -142,8 +142,8 @@ export class NullCosts {
   #count(operation: Operation, level: number): KernelWork {
     const before = { ...this.#backend.work };
     const inputs = operation.inputs.map((name) => {
-      const { count } = this.#tensor(name);
-      return Array.from({ length: count }, () => this.#fake(level));
+      const { blocks, count } = this.#tensor(name);
+      return Array.from({ length: blocks * count }, () => this.#fake(level));
     });
     const at = { ...operation, level } as Operation;
     const named = { ...at, inputs: at.inputs.map(originOf) } as Operation;
@@ -172,8 +172,8 @@ export class NullCosts {
 
   #shape(operation: Operation, level: number): string {
     const contents = [...operation.inputs, ...operation.outputs].map((name) => {
-      const { content, count } = this.#tensor(name);
-      return `${content}${count}`;
+      const { content, axis, blocks, count } = this.#tensor(name);
+      return `${content} ${axis} ${blocks}×${count}`;
     });
     const detail =
       operation.kind === "polynomial"
@@ -195,7 +195,8 @@ export function emptyWeights(
   const hidden = geometry.heads * geometry.headSize;
   const narrow = output.name === program.output ? program.classes : hidden;
   const rows = output.content === "wide" ? (output.features ?? output.count * geometry.lanes) : narrow;
-  const columns = input.content === "wide" ? (input.features ?? input.count * geometry.lanes) : hidden;
+  const columns =
+    input.axis === "feature" && input.content === "wide" ? (input.features ?? input.count * geometry.lanes) : hidden;
   return { rows, columns, matrix: new Float64Array(rows * columns).fill(1), bias: new Float64Array(rows) };
 }
 

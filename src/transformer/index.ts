@@ -2,7 +2,7 @@
 export * from "./calibration.ts";
 export { bootstrapPlaces, type Compiled, type CompileOptions, chooseGeometry, compile } from "./compile.ts";
 export { emptyWeights, type KernelTimes, NullCosts, RecordingKeys, referenceTimes, secondsOf } from "./costs.ts";
-export { buildGraph, type UnscheduledProgram } from "./graph.ts";
+export { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
 export { Environment } from "./operators/environment.ts";
 export { type Constants, executeOperation } from "./operators/execute.ts";
 export { type CostModel, schedule } from "./schedule.ts";

@@ -2,8 +2,15 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { AegisError } from "../base/errors.ts";
-import { bootstrapBound, type Operation, type Program, type Tensor, verifyProgram } from "../program/index.ts";
-import type { UnscheduledProgram } from "./graph.ts";
+import {
+  bootstrapBound,
+  type Geometry,
+  type Operation,
+  type Program,
+  type Tensor,
+  verifyProgram,
+} from "../program/index.ts";
+import type { UnscheduledProgram } from "./graph/index.ts";
 import { type CostModel, originOf, type ScheduleOptions, schedule } from "./schedule.ts";
 
 /** An operation of a toy graph: how deep it is, what it reads (as indices of earlier ones), how much its result costs to refresh. */
@@ -20,7 +27,7 @@ const options: ScheduleOptions = { preset: "toy", bootstrapLevel: 5, bootstrapIn
 function toyGraph(steps: readonly Step[]): UnscheduledProgram {
   const tensors: Record<string, Tensor> = {};
   const declare = (name: string, count: number, magnitude: number): void => {
-    tensors[name] = { name, axis: "feature", count, content: "wide", magnitude, norm: 1, offset: 0 };
+    tensors[name] = { name, axis: "feature", blocks: 1, count, content: "wide", magnitude, norm: 1, offset: 0 };
   };
   const operations: Operation[] = [{ id: 0, kind: "input", path: ["toy"], inputs: [], outputs: ["t0"], depth: 0 }];
   declare("t0", 1, 1);
@@ -31,7 +38,16 @@ function toyGraph(steps: readonly Step[]): UnscheduledProgram {
   }
   const last = `t${steps.length}`;
   operations.push({ id: operations.length, kind: "output", path: ["toy"], inputs: [last], outputs: [], depth: 0 });
-  const geometry = { tokens: 2, lanes: 4, width: 4, heads: 1, headSize: 4 };
+  const geometry: Geometry = {
+    layout: "short",
+    blocks: 1,
+    babySteps: 1,
+    tokens: 2,
+    lanes: 4,
+    width: 4,
+    heads: 1,
+    headSize: 4,
+  };
   return { format: 1, checkpoint: "", geometry, length: 2, classes: 1, tensors, operations, input: "t0", output: last };
 }
 

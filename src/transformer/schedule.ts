@@ -5,8 +5,15 @@
  * seconds of the machine at hand, and count every ciphertext of a tensor.
  */
 import { AegisError } from "../base/errors.ts";
-import { bootstrapBound, describeOperation, type Operation, type Program, type Tensor } from "../program/index.ts";
-import type { UnscheduledProgram } from "./graph.ts";
+import {
+  bootstrapBound,
+  bootstrapPairs,
+  describeOperation,
+  type Operation,
+  type Program,
+  type Tensor,
+} from "../program/index.ts";
+import type { UnscheduledProgram } from "./graph/index.ts";
 
 /** What operations cost. */
 export interface CostModel {
@@ -110,8 +117,7 @@ function decisions(
 }
 
 function refreshCost(program: UnscheduledProgram, decision: Decision, costs: CostModel): number {
-  const count = decision.refreshed.reduce((sum, name) => sum + (program.tensors[name] as Tensor).count, 0);
-  return count === 0 ? 0 : Math.ceil(count / 2) * costs.bootstrap();
+  return bootstrapPairs(decision.refreshed.map((name) => program.tensors[name] as Tensor)).length * costs.bootstrap();
 }
 
 function apply(

@@ -2,12 +2,12 @@
 
 import { readFile } from "node:fs/promises";
 import { describe, expect, test } from "vitest";
-import { geometryOf } from "../../test/support/run.ts";
+import { geometryOf } from "../../test/support/geometry.ts";
 import { smallModel } from "../../test/support/transformer.ts";
 import { embed, loadCheckpoint, loadTestSet, referenceForward } from "../model/index.ts";
 import { calibrationFile, defaultTargets, parseCalibration } from "./calibration.ts";
 import { chooseGeometry } from "./compile.ts";
-import { buildGraph } from "./graph.ts";
+import { buildGraph } from "./graph/index.ts";
 import { Twin } from "./twin.ts";
 
 describe("a small model", () => {

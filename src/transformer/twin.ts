@@ -55,6 +55,7 @@ export class Twin {
           break;
         }
         case "replicate":
+        case "offset":
           out(get(a));
           break;
         case "bootstrap":
@@ -80,6 +81,9 @@ export class Twin {
           out(polynomial(input, operation, heads));
           break;
         }
+        case "mask":
+          out(byHead(get(a), heads, operation.headFactors));
+          break;
         case "expand":
           out(zip(get(a), get(a), (x) => x * operation.factor));
           break;
@@ -89,7 +93,8 @@ export class Twin {
               get(a),
               length,
               heads,
-              operation.factor,
+              operation.headFactors?.map((factor) => factor * operation.factor) ??
+                new Array<number>(heads).fill(operation.factor),
               operation.constant,
               this.#checkpoint.config.hiddenSize,
             ),
@@ -137,6 +142,15 @@ function applyLinear(input: Values, length: number, { rows, columns, matrix, bia
 
 function zip(a: Values, b: Values, f: (x: number, y: number) => number): Values {
   return { data: a.data.map((x, i) => f(x, b.data[i] as number)), columns: a.columns };
+}
+
+/** Hidden vectors times a factor for each head. */
+function byHead(input: Values, heads: number, factors: readonly number[]): Values {
+  const size = input.columns / heads;
+  return {
+    data: input.data.map((x, i) => x * (factors[Math.floor((i % input.columns) / size)] as number)),
+    columns: input.columns,
+  };
 }
 
 function scores(query: Values, key: Values, length: number, heads: number, constant: number): Values {
@@ -189,7 +203,7 @@ function denominators(
   expanded: Values,
   length: number,
   heads: number,
-  factor: number,
+  factors: readonly number[],
   constant: number,
   hidden: number,
 ): Values {
@@ -199,7 +213,7 @@ function denominators(
     for (let i = 0; i < length; i++) {
       let sum = 0;
       for (let j = 0; j < length; j++) sum += expanded.data[(h * length + i) * length + j] as number;
-      data.fill(factor * sum + constant, i * hidden + h * size, i * hidden + (h + 1) * size);
+      data.fill((factors[h] as number) * sum + constant, i * hidden + h * size, i * hidden + (h + 1) * size);
     }
   }
   return { data, columns: hidden };

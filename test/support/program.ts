@@ -3,7 +3,8 @@ import { bootstrapLevels } from "../../src/circuits/index.ts";
 import type { Operation, OperationKind, Program } from "../../src/program/program.ts";
 import type { Capabilities } from "../../src/program/verify.ts";
 import { compile } from "../../src/transformer/index.ts";
-import { evenTimes, geometryOf } from "./run.ts";
+import { geometryOf } from "./geometry.ts";
+import { evenTimes } from "./run.ts";
 import { bootParameters, smallModel } from "./transformer.ts";
 
 export type Writable<T> = { -readonly [K in keyof T]: T[K] extends object ? Writable<T[K]> : T[K] };

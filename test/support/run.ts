@@ -3,22 +3,19 @@ import { Context, insecureRandomness } from "../../src/ckks/index.ts";
 import { Client } from "../../src/client/index.ts";
 import { type Backend, createBackend, kernelNames } from "../../src/kernels/index.ts";
 import { embed } from "../../src/model/index.ts";
-import type { Geometry, Program } from "../../src/program/index.ts";
+import type { Program } from "../../src/program/index.ts";
 import { type Requirements, requirements } from "../../src/runtime/index.ts";
 import { Server } from "../../src/server/index.ts";
 import { compile, type KernelTimes, Twin } from "../../src/transformer/index.ts";
-import { bootParameters, type Shape, type SmallModel, smallModel } from "./transformer.ts";
+import { type GeometryCase, geometryOf } from "./geometry.ts";
+import { bootParameters, type SmallModel, smallModel } from "./transformer.ts";
 
 /** The same seconds for all work, so that schedules do not depend on the machine. */
 export const evenTimes = Object.fromEntries(kernelNames.map((name) => [name, 1e-9])) as KernelTimes;
 
-export interface SmallCase {
-  readonly shape: Shape;
+export interface SmallCase extends GeometryCase {
   readonly logN: number;
-  readonly tokens: number;
   readonly length: number;
-  /** Lanes over the width of a hidden vector. */
-  readonly spread: number;
 }
 
 export interface SmallProgram {
@@ -29,11 +26,6 @@ export interface SmallProgram {
   readonly needed: Requirements;
   /** Used backend memory before client and server are made. */
   readonly base: number;
-}
-
-export function geometryOf({ shape, tokens, spread }: Pick<SmallCase, "shape" | "tokens" | "spread">): Geometry {
-  const width = 2 ** Math.ceil(Math.log2(shape.hidden));
-  return { tokens, lanes: width * spread, width, heads: shape.heads, headSize: shape.hidden / shape.heads };
 }
 
 /** Compiles for a backend of its own. */

@@ -3,6 +3,7 @@
  * or scores into slot vectors, and says what each slot of a result must be.
  */
 import {
+  diagonalAt,
   expandedCount,
   type Geometry,
   groupsOf,
@@ -21,7 +22,7 @@ export interface Rows {
  * Slot vectors of a tensor, one a ciphertext. Rows beyond the text repeat it. Slots without a
  * meaning become what `undefinedAs` says: NaN marks them in expectations, junk in inputs.
  *
- * @param masked whether scores of keys beyond the text are zero (they are after the softmax's exp)
+ * @param masked whether scores or values of keys beyond the text are zero
  */
 export function slotVectors(
   tensor: Tensor,
@@ -31,10 +32,74 @@ export function slotVectors(
   undefinedAs: number,
 ): Float64Array[] {
   const { content, count } = tensor;
+  if (geometry.layout === "long") {
+    return Array.from({ length: tensor.blocks * count }, (_, index) =>
+      longVector(tensor, geometry, rows, index, masked, undefinedAs),
+    );
+  }
   if (content === "scores" || content === "expanded") {
     return Array.from({ length: count }, (_, part) => scoreVector(content, geometry, rows, part, masked));
   }
   return Array.from({ length: count }, (_, part) => rowVector(content, geometry, rows, part, undefinedAs));
+}
+
+/** Ciphertext `index` in the long layout. `grouped` values are shared evenly among the groups. */
+function longVector(
+  { content, axis, count }: Tensor,
+  geometry: Geometry,
+  { data, length }: Rows,
+  index: number,
+  masked: boolean,
+  undefinedAs: number,
+): Float64Array {
+  const { tokens, lanes, width, heads, headSize } = geometry;
+  const groups = groupsOf(geometry);
+  const columns = data.length / length;
+  const block = Math.floor(index / count);
+  const place = index % count;
+  const turn = (token: number, by: number): number => (((token + by) % tokens) + tokens) % tokens;
+  return Float64Array.from({ length: tokens * lanes }, (_, slot) => {
+    const lane = slot % lanes;
+    const token = Math.floor(slot / lanes);
+    const group = Math.floor(lane / width);
+    const head = lane % width;
+    const row = (token: number, of = block): number => (of * tokens + token) % length;
+    if (content === "wide") {
+      const feature = place * lanes + lane;
+      return feature < columns ? data[row(token) * columns + feature] : 0;
+    }
+    if (content === "single" && (group > 0 || head >= heads)) return 0;
+    if (axis === "feature" && content === "replicated" && isConstant(data, columns)) return data[row(token) * columns];
+    if (content === "grouped" && !Number.isNaN(undefinedAs) && group >= groups) return 0; // nothing to sum
+    if (group >= groups || head >= heads) return undefinedAs;
+    if (content === "diagonals") {
+      const { keyBlock, giant, baby } = diagonalAt(geometry, place);
+      const query = row(turn(token, -giant * geometry.babySteps * groups));
+      const key = row(turn(token, baby * groups + group), keyBlock);
+      return data[(head * length + query) * length + key];
+    }
+    const from = content === "offset" ? turn(token, group) : token;
+    if (masked && axis === "dimension" && block * tokens + from >= length) return 0;
+    const feature = head * headSize + (axis === "dimension" ? place : 0);
+    const value = data[row(from) * columns + feature];
+    return content === "grouped" ? value / groups : value;
+  });
+}
+
+/** Whether all columns of every row are equal, as of statistics of whole hidden vectors. */
+function isConstant(data: Float64Array, columns: number): boolean {
+  return data.every((value, i) => value === data[i - (i % columns)]);
+}
+
+/** A `grouped` vector with the groups summed into the first; the others mean nothing. */
+export function sumGroups(values: ArrayLike<number>, geometry: Geometry): Float64Array {
+  const { tokens, lanes, width } = geometry;
+  return Float64Array.from({ length: tokens * lanes }, (_, slot) => {
+    if (slot % lanes >= width) return Number.NaN;
+    let sum = 0;
+    for (let group = 0; group < groupsOf(geometry); group++) sum += values[slot + group * width];
+    return sum;
+  });
 }
 
 function rowVector(

@@ -3,11 +3,20 @@ import { expect, test } from "vitest";
 import { makeBoot } from "../../../test/support/bootstrapping.ts";
 import { uniforms } from "../../../test/support/ckks.ts";
 import { bootParameters } from "../../../test/support/transformer.ts";
-import type { BootstrapOperation, Tensor } from "../../program/index.ts";
+import type { BootstrapOperation, Geometry, Tensor } from "../../program/index.ts";
 import { Environment } from "./environment.ts";
 import { executeOperation } from "./execute.ts";
 
-const geometry = { tokens: 4, lanes: 8, width: 8, heads: 2, headSize: 4 };
+const geometry: Geometry = {
+  layout: "short",
+  blocks: 1,
+  babySteps: 1,
+  tokens: 4,
+  lanes: 8,
+  width: 8,
+  heads: 2,
+  headSize: 4,
+};
 const slots = 32;
 const constants = { weights: () => Promise.reject() as never };
 
@@ -38,7 +47,15 @@ test.each([7, 6])(
     };
     const results = executeOperation(
       environment,
-      { tensors: {} as Record<string, Tensor> },
+      {
+        tensors: {
+          a: { blocks: 1, count: 2 },
+          b: { blocks: 1, count: 1 },
+          "a*": { blocks: 1, count: 2 },
+          "b*": { blocks: 1, count: 1 },
+        } as unknown as Record<string, Tensor>,
+        geometry,
+      },
       operation,
       inputs,
       constants,
@@ -70,5 +87,7 @@ test("refuses without bootstrapping", async () => {
     level: 3,
     target: 5,
   };
-  expect(() => executeOperation(environment, { tensors: {} }, operation, [[]], constants)).toThrow(/cannot bootstrap/);
+  expect(() => executeOperation(environment, { tensors: {}, geometry }, operation, [[]], constants)).toThrow(
+    /cannot bootstrap/,
+  );
 });

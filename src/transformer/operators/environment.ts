@@ -1,7 +1,9 @@
 /** What encrypted operators work with, and the slot patterns they share. */
 import type { Bootstrapper } from "../../circuits/index.ts";
-import { type Ciphertext, Encoder, type Evaluator, ExtendedCiphertext } from "../../ckks/index.ts";
+import { Ciphertext, Encoder, type Evaluator, ExtendedCiphertext } from "../../ckks/index.ts";
 import type { Geometry } from "../../program/index.ts";
+import type { Poly } from "../../ring/poly.ts";
+import type { PartialSum } from "./sum.ts";
 
 export class Environment {
   readonly evaluator: Evaluator;
@@ -78,6 +80,17 @@ export class Environment {
     const { ring, parameters } = this.evaluator.context;
     const moduli = parameters.extendedModuli(level);
     return new ExtendedCiphertext([ring.zero(moduli, "ntt"), ring.zero(moduli, "ntt")], level, scale, this.slots);
+  }
+
+  /** Degree 2 → 1, rescaled by one level. The sum's memory stays its own. */
+  relineariseSum(sum: PartialSum): Ciphertext {
+    return this.evaluator.relineariseRescale(new Ciphertext(sum.parts, sum.level, sum.scale, this.slots));
+  }
+
+  /** Division of a sum over QP by P and the level's modulus. The sum's memory stays its own. */
+  divideSum(sum: PartialSum): Ciphertext {
+    const [part0, part1] = sum.parts as [Poly, Poly];
+    return this.evaluator.modDownRescale(new ExtendedCiphertext([part0, part1], sum.level, sum.scale, this.slots));
   }
 
   /** a ⊙ values, rescaled, at the common scale. */

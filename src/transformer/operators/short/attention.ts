@@ -4,9 +4,9 @@
  * several diagonals; scores of all diagonals are packed into as few ciphertexts as possible before
  * the softmax, whose polynomials cost per ciphertext.
  */
-import { HoistedRotations } from "../../circuits/index.ts";
-import type { Ciphertext, Plaintext } from "../../ckks/index.ts";
-import type { Limbs } from "../../kernels/index.ts";
+import { HoistedRotations } from "../../../circuits/index.ts";
+import type { Ciphertext, Plaintext } from "../../../ckks/index.ts";
+import type { Limbs } from "../../../kernels/index.ts";
 import {
   type DenominatorsOperation,
   type ExpandOperation,
@@ -14,8 +14,8 @@ import {
   type ScoresOperation,
   scoreBlocks,
   scoreCount,
-} from "../../program/index.ts";
-import type { Environment } from "./environment.ts";
+} from "../../../program/index.ts";
+import type { Environment } from "../environment.ts";
 
 /** Products that are summed at a time: bounds the rotated values that are alive. */
 const productsAtOnce = 16;

@@ -6,30 +6,30 @@
  * the copy inside the token is taken; of a `wide` operand each group of lanes is multiplied by itself
  * and the groups are summed afterwards.
  */
-import { HoistedRotations, LinearTransform } from "../../circuits/index.ts";
-import type { Ciphertext, ComplexVector, ExtendedCiphertext } from "../../ckks/index.ts";
-import type { LinearOperation, Program } from "../../program/index.ts";
-import type { FoldedWeights } from "../weights.ts";
-import type { Environment } from "./environment.ts";
+import { HoistedRotations, LinearTransform } from "../../../circuits/index.ts";
+import type { Ciphertext, ComplexVector, ExtendedCiphertext } from "../../../ckks/index.ts";
+import type { LinearOperation, Part, Program } from "../../../program/index.ts";
+import type { FoldedWeights } from "../../weights.ts";
+import type { Environment } from "../environment.ts";
 
-/** Applies all layers of the operation to its input; one list of ciphertexts per layer. */
+/** Applies the layers of a part of the operation to its input; one list of ciphertexts per layer. */
 export function linear(
   environment: Environment,
   program: Pick<Program, "tensors">,
   operation: LinearOperation,
   input: readonly Ciphertext[],
+  part: Part,
   fold: (index: number) => FoldedWeights,
 ): Ciphertext[][] {
   const level = operation.level as number;
   const content = program.tensors[operation.inputs[0] as string]?.content;
   if (content === "wide")
-    return operation.outputs.map((_, index) => [fromWide(environment, input, fold(index), level)]);
+    return part.outputs.map((indices, o) => indices.map(() => fromWide(environment, input, fold(o), level)));
   using rotations = new HoistedRotations(environment.evaluator, input[0] as Ciphertext, level, environment.slots);
-  return operation.outputs.map((name, index) => {
-    const weights = fold(index);
-    return Array.from({ length: program.tensors[name]?.count ?? 1 }, (_, block) =>
-      fromReplicated(environment, rotations, weights, level, block),
-    );
+  return part.outputs.map((indices, o) => {
+    if (indices.length === 0) return [];
+    const weights = fold(o);
+    return indices.map((block) => fromReplicated(environment, rotations, weights, level, block));
   });
 }
 

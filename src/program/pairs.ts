@@ -1,0 +1,23 @@
+/** Which ciphertexts share a bootstrapping: real ones travel in pairs, formed within a token block. */
+import type { Tensor } from "./program.ts";
+
+/** A ciphertext of one of the tensors that are refreshed together. */
+export interface BootstrapMember {
+  readonly tensor: number;
+  readonly index: number;
+}
+
+/**
+ * The ciphertexts that are refreshed together: two, or one where a block has an odd number. Formed by
+ * the tensors alone, so that results do not depend on devices.
+ */
+export function bootstrapPairs(tensors: readonly Pick<Tensor, "blocks" | "count">[]): BootstrapMember[][] {
+  const pairs: BootstrapMember[][] = [];
+  for (let block = 0; block < Math.max(0, ...tensors.map(({ blocks }) => blocks)); block++) {
+    const members = tensors.flatMap(({ blocks, count }, tensor) =>
+      block < blocks ? Array.from({ length: count }, (_, i) => ({ tensor, index: block * count + i })) : [],
+    );
+    for (let i = 0; i < members.length; i += 2) pairs.push(members.slice(i, i + 2));
+  }
+  return pairs;
+}

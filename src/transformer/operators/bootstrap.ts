@@ -1,0 +1,42 @@
+/** Refreshing tensors: real ciphertexts travel in pairs, formed within a token block. */
+import { AegisError } from "../../base/errors.ts";
+import type { Ciphertext } from "../../ckks/index.ts";
+import {
+  type BootstrapMember,
+  type BootstrapOperation,
+  bootstrapPairs,
+  type Part,
+  type Program,
+  type Tensor,
+} from "../../program/index.ts";
+import type { Environment } from "./environment.ts";
+import type { Shard } from "./execute.ts";
+
+/** The refreshed ciphertexts of a part, which holds pairs whole. */
+export function bootstrap(
+  environment: Environment,
+  program: Pick<Program, "tensors">,
+  operation: BootstrapOperation,
+  inputs: readonly Shard[],
+  part: Part,
+): Ciphertext[][] {
+  const { bootstrapper, evaluator } = environment;
+  if (bootstrapper === undefined) throw new AegisError("program", "bootstrap: the parameters cannot bootstrap");
+  const wanted = part.outputs.map((indices) => new Set(indices));
+  const fresh = part.outputs.map(() => new Map<number, Ciphertext>());
+  for (const pair of bootstrapPairs(operation.inputs.map((name) => program.tensors[name] as Tensor))) {
+    const [a, b] = pair as [BootstrapMember, BootstrapMember | undefined];
+    if (!wanted[a.tensor]?.has(a.index)) continue;
+    const first = inputs[a.tensor]?.[a.index] as Ciphertext;
+    const results =
+      b === undefined
+        ? [bootstrapper.bootstrap(evaluator, first)]
+        : bootstrapper.bootstrapPair(evaluator, first, inputs[b.tensor]?.[b.index] as Ciphertext);
+    for (const [k, result] of results.entries()) {
+      using high = result;
+      const { tensor, index } = pair[k] as BootstrapMember;
+      fresh[tensor]?.set(index, evaluator.dropLevel(high, operation.target));
+    }
+  }
+  return part.outputs.map((indices, o) => indices.map((index) => fresh[o]?.get(index) as Ciphertext));
+}

@@ -1,0 +1,134 @@
+/**
+ * Scores of the long layout: for every diagonal the products of queries and keys, summed over the
+ * dimensions of the heads before one relinearisation. Keys are rotated by baby steps, queries by giant
+ * ones (see `diagonalAt`); nothing is rotated back.
+ */
+import type { Ciphertext } from "../../../ckks/index.ts";
+import { Multiplier, TensorAccumulator } from "../../../ckks/index.ts";
+import {
+  diagonalAt,
+  diagonalCount,
+  type Geometry,
+  groupsOf,
+  type Part,
+  range,
+  type ScoresOperation,
+} from "../../../program/index.ts";
+import type { Environment } from "../environment.ts";
+import { PartialSum } from "../sum.ts";
+
+/** Dimensions whose rotated queries and keys are alive at a time: products of each are summed together. */
+export const dimensionsAtOnce = 4;
+
+/** Slots that turn queries (and contexts back) by one giant step. */
+export function giantStep(geometry: Geometry): number {
+  return geometry.babySteps * groupsOf(geometry) * geometry.lanes;
+}
+
+/** Slots that turn keys and values by one baby step. */
+export function babyStep(geometry: Geometry): number {
+  return groupsOf(geometry) * geometry.lanes;
+}
+
+/** Numbers of `diagonals` ciphertexts, by query block and key block. */
+export function byBlocks(geometry: Geometry, indices: readonly number[]) {
+  const count = diagonalCount(geometry);
+  const groups = new Map<string, { queryBlock: number; keyBlock: number; at: number[] }>();
+  for (const [at, index] of indices.entries()) {
+    const queryBlock = Math.floor(index / count);
+    const { keyBlock } = diagonalAt(geometry, index % count);
+    const key = `${queryBlock} ${keyBlock}`;
+    const group = groups.get(key) ?? { queryBlock, keyBlock, at: [] };
+    group.at.push(at);
+    groups.set(key, group);
+  }
+  return [...groups.values()];
+}
+
+/** Degree-2 sums over the dimensions in `part.summed`, one for each score ciphertext in `part`. */
+export function scoreSums(
+  environment: Environment,
+  operation: ScoresOperation,
+  query: readonly (Ciphertext | undefined)[],
+  key: readonly (Ciphertext | undefined)[],
+  part: Part,
+): PartialSum[] {
+  const { evaluator, geometry } = environment;
+  const { context } = evaluator;
+  const level = operation.level as number;
+  const { headSize } = geometry;
+  const dimensions = part.summed ?? range(headSize);
+  const indices = part.outputs[0] as readonly number[];
+  const sums = indices.map(() => new TensorAccumulator(context, level));
+  for (const { queryBlock, keyBlock, at } of byBlocks(geometry, indices)) {
+    const places = at.map((i) => ({
+      sum: sums[i] as TensorAccumulator,
+      ...diagonalAt(geometry, (indices[i] as number) % diagonalCount(geometry)),
+    }));
+    const babies = distinct(places.map(({ baby }) => baby));
+    const giants = distinct(places.map(({ giant }) => giant));
+    for (let first = 0; first < dimensions.length; first += dimensionsAtOnce) {
+      const chunk = dimensions.slice(first, first + dimensionsAtOnce);
+      const keys = chunk.map((d) =>
+        turned(environment, key[keyBlock * headSize + d] as Ciphertext, level, babies, babyStep(geometry)),
+      );
+      const queries = chunk.map((d) => {
+        const rotated = turned(
+          environment,
+          query[queryBlock * headSize + d] as Ciphertext,
+          level,
+          giants,
+          -giantStep(geometry),
+        );
+        const lifted = new Map([...rotated].map(([giant, a]) => [giant, new Multiplier(context, a, level)]));
+        disposeAll(rotated);
+        return lifted;
+      });
+      for (const { sum, giant, baby } of places) {
+        sum.add(
+          queries.map((rotated) => rotated.get(giant) as Multiplier),
+          keys.map((rotated) => rotated.get(baby) as Ciphertext),
+        );
+      }
+      for (const rotated of [...keys, ...queries]) disposeAll(rotated);
+    }
+  }
+  return sums.map((sum) => {
+    const { parts, scale } = sum.take();
+    return new PartialSum(parts, level, scale);
+  });
+}
+
+/** The score ciphertext of a total: depth 1. */
+export function finishScores(environment: Environment, operation: ScoresOperation, sum: PartialSum): Ciphertext {
+  using rescaled = environment.relineariseSum(sum);
+  return environment.evaluator.addConstant(rescaled, operation.constant);
+}
+
+/** Rotations of one ciphertext by multiples of `step`, sharing one ModUp. */
+export function turned(
+  environment: Environment,
+  a: Ciphertext,
+  level: number,
+  multiples: readonly number[],
+  step: number,
+): Map<number, Ciphertext> {
+  const { evaluator } = environment;
+  using at = environment.at(a, level);
+  const result = new Map<number, Ciphertext>();
+  if (multiples.every((k) => k === 0)) {
+    if (multiples.length > 0) result.set(0, at.clone());
+    return result;
+  }
+  using hoisted = evaluator.hoist(at);
+  for (const k of multiples) result.set(k, k === 0 ? at.clone() : evaluator.rotateHoisted(hoisted, k * step));
+  return result;
+}
+
+export function distinct(values: readonly number[]): number[] {
+  return [...new Set(values)].sort((a, b) => a - b);
+}
+
+function disposeAll(map: ReadonlyMap<number, Disposable>): void {
+  for (const value of map.values()) value[Symbol.dispose]();
+}
