@@ -18,7 +18,8 @@ const force = process.argv.includes("--force");
 /** The TypeScript files that are compiled into dist. */
 function sources() {
   return filesBelow("src").filter(
-    (path) => path.endsWith(".ts") && !path.endsWith(".test.ts") && !path.startsWith("src/kernels/wasm/assembly/"),
+    (path) =>
+      path.endsWith(".ts") && !/\.(test|fixture)\.ts$/.test(path) && !path.startsWith("src/kernels/wasm/assembly/"),
   );
 }
 

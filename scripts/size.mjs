@@ -15,7 +15,7 @@ const explained = 600;
 const limit = 1000;
 
 const read = (path) => readFileSync(join(root, path));
-const isTest = (path) => path.endsWith(".test.ts");
+const isTest = (path) => /\.(test|fixture)\.ts$/.test(path);
 
 /** The comment that a file opens with, or "". */
 function header(text) {

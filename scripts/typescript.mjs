@@ -6,10 +6,11 @@
 import { readFileSync } from "node:fs";
 import { register } from "node:module";
 import { fileURLToPath } from "node:url";
-import { isMainThread } from "node:worker_threads";
 import ts from "typescript";
 
-if (isMainThread) register(import.meta.url);
+// Worker threads run this file again: hooks registered on the main thread do not reach them.
+const asHook = new URL("?hook", import.meta.url).href;
+if (import.meta.url !== asHook) register(asHook);
 
 const compilerOptions = {
   target: ts.ScriptTarget.ES2022,

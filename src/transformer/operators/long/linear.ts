@@ -111,7 +111,8 @@ export function linearSums(
         for (const { at, place } of places) {
           const block = blockDiagonals(geometry, split, { weights, input: source, output }, place, term);
           for (const { giant, baby, values } of block) {
-            const row = (sums[o]?.[at] as ExtendedCiphertext[])[giants.indexOf(giant)] as ExtendedCiphertext;
+            const rows = sums[o]?.[at] as ExtendedCiphertext[];
+            const row = rows[giants.indexOf(giant)] as ExtendedCiphertext;
             diagonals.push({ row, baby, values });
           }
         }

@@ -1,0 +1,2 @@
+/** A worker module that fails as it starts. */
+throw new Error("cannot start");
