@@ -1,4 +1,5 @@
 /** The program: a graph of operations over ciphertext tensors. */
+export * from "./couplings.ts";
 export * from "./layout.ts";
 export * from "./pairs.ts";
 export { maximumProgramBytes, parseProgram } from "./parse.ts";

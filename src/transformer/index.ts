@@ -4,7 +4,16 @@ export { bootstrapPlaces, type Compiled, type CompileOptions, chooseGeometry, co
 export { emptyWeights, type KernelTimes, NullCosts, RecordingKeys, referenceTimes, secondsOf } from "./costs.ts";
 export { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
 export { Environment } from "./operators/environment.ts";
-export { type Constants, executeOperation } from "./operators/execute.ts";
+export {
+  type Constants,
+  executeOperation,
+  finishSum,
+  isSumming,
+  partialSums,
+  type Shard,
+  sumShape,
+} from "./operators/execute.ts";
+export { PartialSum } from "./operators/sum.ts";
 export { type CostModel, schedule } from "./schedule.ts";
 export { Twin, type TwinResult } from "./twin.ts";
 export { type FoldedWeights, foldWeights } from "./weights.ts";

@@ -12,7 +12,7 @@ import {
 import type { Environment } from "./environment.ts";
 import type { Shard } from "./execute.ts";
 
-/** The refreshed ciphertexts of a part, which holds pairs whole. */
+/** The refreshed ciphertexts of a part; it reads the partners of its ciphertexts as well. */
 export function bootstrap(
   environment: Environment,
   program: Pick<Program, "tensors">,
@@ -26,7 +26,7 @@ export function bootstrap(
   const fresh = part.outputs.map(() => new Map<number, Ciphertext>());
   for (const pair of bootstrapPairs(operation.inputs.map((name) => program.tensors[name] as Tensor))) {
     const [a, b] = pair as [BootstrapMember, BootstrapMember | undefined];
-    if (!wanted[a.tensor]?.has(a.index)) continue;
+    if (!pair.some(({ tensor, index }) => wanted[tensor]?.has(index))) continue;
     const first = inputs[a.tensor]?.[a.index] as Ciphertext;
     const results =
       b === undefined
@@ -35,7 +35,7 @@ export function bootstrap(
     for (const [k, result] of results.entries()) {
       using high = result;
       const { tensor, index } = pair[k] as BootstrapMember;
-      fresh[tensor]?.set(index, evaluator.dropLevel(high, operation.target));
+      if (wanted[tensor]?.has(index)) fresh[tensor]?.set(index, evaluator.dropLevel(high, operation.target));
     }
   }
   return part.outputs.map((indices, o) => indices.map((index) => fresh[o]?.get(index) as Ciphertext));

@@ -11,7 +11,7 @@ import { bootstrap } from "./bootstrap.ts";
 import type { Environment } from "./environment.ts";
 import { contextSums, finishContext } from "./long/context.ts";
 import { denominatorSums, finishDenominators } from "./long/denominators.ts";
-import { finishLinear, linearSums } from "./long/linear.ts";
+import { finishLinear, giantsOf, linearSums, splitLinear } from "./long/linear.ts";
 import { mask, offset } from "./long/mask.ts";
 import { finishScores, scoreSums } from "./long/scores.ts";
 import { finishSquareSum, squareSums } from "./long/square-sum.ts";
@@ -39,6 +39,19 @@ const summing: readonly Operation["kind"][] = ["linear", "scores", "context", "d
 /** Whether the operation can be run by {@link partialSums} and {@link finishSum}. */
 export function isSumming({ geometry }: Graph, operation: Operation): boolean {
   return geometry.layout === "long" && summing.includes(operation.kind);
+}
+
+/** Polynomials of a partial sum of output `o`, and whether they are over QP. */
+export function sumShape(program: Graph, operation: Operation, o: number): { polynomials: number; extended: boolean } {
+  switch (operation.kind) {
+    case "linear":
+      return { polynomials: 2 * giantsOf(splitLinear(program, operation), o).length, extended: true };
+    case "context":
+    case "denominators":
+      return { polynomials: 2, extended: true };
+    default:
+      return { polynomials: 3, extended: false };
+  }
 }
 
 /**

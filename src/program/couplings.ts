@@ -1,0 +1,148 @@
+/**
+ * How operations couple the axes of what they read. Placement follows from this table alone: an
+ * operation is local where no axis that is spread over devices is coupled; otherwise the coupling says
+ * which collective it needs.
+ *
+ * - `pointwise`: element i of the output reads element i of the input
+ * - `reduced`: every output is a sum over the axis; partial sums are enough
+ * - `gathered`: every output reads the whole axis
+ * - `shifted`: every output reads a neighbour
+ *
+ * Application axes: `axis` is what the ciphertexts of the input's block are indexed by (feature,
+ * dimension or diagonal), `block` the token block. Encryption axes: `limb` is gathered by whatever
+ * changes the basis (key switching, rescaling, bootstrapping), `coefficient` by whatever transforms
+ * or permutes (the NTTs around a change of basis, automorphisms).
+ */
+import type { Geometry } from "./layout.ts";
+import { diagonalAt, diagonalCount } from "./layout.ts";
+import { bootstrapPairs } from "./pairs.ts";
+import { type Part, range } from "./part.ts";
+import { ciphertextsOf, type Operation, type OperationKind, type Program, type Tensor } from "./program.ts";
+
+export type Coupling = "pointwise" | "reduced" | "gathered" | "shifted";
+
+/** Couplings of one input. */
+export interface InputCoupling {
+  readonly axis: Coupling;
+  readonly block: Coupling;
+}
+
+export interface OperationCoupling {
+  readonly inputs: readonly InputCoupling[];
+  readonly limb: Coupling;
+  readonly coefficient: Coupling;
+}
+
+const pointwise: InputCoupling = { axis: "pointwise", block: "pointwise" };
+const reduced: InputCoupling = { axis: "reduced", block: "pointwise" };
+const gathered: InputCoupling = { axis: "gathered", block: "gathered" };
+
+/** One or more inputs; the last entry stands for all that follow. */
+function coupling(inputs: readonly InputCoupling[], ring: Coupling = "gathered"): OperationCoupling {
+  return { inputs, limb: ring, coefficient: ring };
+}
+
+/** The long layout. */
+const long: Record<OperationKind, OperationCoupling> = {
+  input: coupling([], "pointwise"),
+  output: coupling([pointwise], "pointwise"),
+  add: coupling([pointwise, pointwise], "pointwise"),
+  polynomial: coupling([pointwise]),
+  offset: coupling([pointwise]),
+  mask: coupling([pointwise]),
+  // The second factor may be one ciphertext for all of a block.
+  multiply: coupling([pointwise, pointwise]),
+  bootstrap: coupling([pointwise]),
+  linear: coupling([reduced]),
+  // Queries of their own block, keys of all blocks: a diagonal says which.
+  scores: coupling([reduced, { axis: "reduced", block: "gathered" }]),
+  denominators: coupling([reduced]),
+  context: coupling([reduced, { axis: "pointwise", block: "gathered" }]),
+  "square-sum": coupling([reduced]),
+  replicate: coupling([pointwise]),
+  expand: coupling([gathered]),
+};
+
+/** The short layout: attention is inside few ciphertexts, which are read whole. */
+const short: Record<OperationKind, OperationCoupling> = {
+  ...long,
+  linear: coupling([gathered]),
+  scores: coupling([gathered, gathered]),
+  expand: coupling([gathered]),
+  denominators: coupling([gathered]),
+  context: coupling([gathered, gathered]),
+  "square-sum": coupling([gathered]),
+};
+
+/** The table's entry of an operation. */
+export function couplingOf({ layout }: Pick<Geometry, "layout">, kind: OperationKind): OperationCoupling {
+  return (layout === "long" ? long : short)[kind];
+}
+
+/** The coupling of input `i`. */
+export function inputCoupling(entry: OperationCoupling, i: number): InputCoupling {
+  return entry.inputs[Math.min(i, entry.inputs.length - 1)] as InputCoupling;
+}
+
+/** Numbers of the ciphertexts of each input that a part reads, ascending: the table, ciphertext by ciphertext. */
+export function readsOf(program: Pick<Program, "tensors" | "geometry">, operation: Operation, part: Part): number[][] {
+  const { geometry, tensors } = program;
+  const entry = couplingOf(geometry, operation.kind);
+  if (part.outputs.every((indices) => indices.length === 0)) return operation.inputs.map(() => []);
+  if (operation.kind === "bootstrap") return bootstrapReads(program, operation, part);
+  return operation.inputs.map((name, i) => {
+    const input = tensors[name] as Tensor;
+    const { axis, block } = inputCoupling(entry, i);
+    const read = new Set<number>();
+    for (const [o, indices] of part.outputs.entries()) {
+      const { count } = tensors[operation.outputs[o] as string] as Tensor;
+      const blocks = new Map<string, { block: number; places: readonly number[] }>();
+      for (const index of indices) {
+        const place = index % count;
+        const of = block === "pointwise" ? Math.floor(index / count) : -1;
+        const places = placesRead(input, axis, place, part);
+        const keyBlocks = block === "pointwise" ? [of] : keyBlocksRead(geometry, operation, input, place, part);
+        for (const b of keyBlocks) {
+          const key = axis === "pointwise" ? `${b} ${place}` : `${b}`;
+          if (!blocks.has(key)) blocks.set(key, { block: b, places });
+        }
+      }
+      for (const { block: b, places } of blocks.values()) for (const p of places) read.add(b * input.count + p);
+    }
+    return [...read].sort((a, b) => a - b);
+  });
+}
+
+/** Places along the input's axis. */
+function placesRead(input: Tensor, axis: Coupling, place: number, part: Part): readonly number[] {
+  if (axis === "pointwise") return [input.count === 1 ? 0 : place];
+  return axis === "reduced" ? (part.summed ?? range(input.count)) : range(input.count);
+}
+
+/** Blocks of an input that is read across blocks. */
+function keyBlocksRead(geometry: Geometry, operation: Operation, input: Tensor, place: number, part: Part): number[] {
+  // A diagonal is of one block of keys; a context sums those of the diagonals that it is given.
+  if (operation.kind === "scores" && geometry.layout === "long") return [diagonalAt(geometry, place).keyBlock];
+  if (operation.kind === "context" && geometry.layout === "long") {
+    const diagonals = part.summed ?? range(diagonalCount(geometry));
+    return [...new Set(diagonals.map((index) => diagonalAt(geometry, index).keyBlock))];
+  }
+  return range(input.blocks);
+}
+
+/** Whole pairs, wherever their members lie. */
+function bootstrapReads({ tensors }: Pick<Program, "tensors">, operation: Operation, part: Part): number[][] {
+  const inputs = operation.inputs.map((name) => tensors[name] as Tensor);
+  const wanted = part.outputs.map((indices) => new Set(indices));
+  const read = inputs.map(() => new Set<number>());
+  for (const pair of bootstrapPairs(inputs)) {
+    if (!pair.some(({ tensor, index }) => wanted[tensor]?.has(index))) continue;
+    for (const { tensor, index } of pair) read[tensor]?.add(index);
+  }
+  return read.map((set) => [...set].sort((a, b) => a - b));
+}
+
+/** Numbers of all ciphertexts of a tensor. */
+export function allOf(tensor: Tensor): number[] {
+  return range(ciphertextsOf(tensor));
+}
