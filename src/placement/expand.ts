@@ -22,6 +22,8 @@ export interface ExpandOptions {
   readonly bootstrapInput: number;
   /** Bytes of workspace that a chunk of one operation may take on a device. */
   readonly chunkBytes: number;
+  /** Every tensor that is read is brought to every device. */
+  readonly everywhere?: boolean;
 }
 
 /** Steps in the order that all devices follow. */
@@ -44,7 +46,7 @@ class Expansion {
     this.#program = program;
     this.#modes = modes;
     this.#options = options;
-    this.#needs = needsOf(program, modes, options.devices, options.bootstrapInput);
+    this.#needs = needsOf(program, modes, options.devices, options.bootstrapInput, options.everywhere);
   }
 
   run(): Step[] {

@@ -1,5 +1,5 @@
 /** What every device will read of every tensor, at which level, and which operation asks first. */
-import { type Operation, type Part, type Program, range, readsOf, type Tensor } from "../program/index.ts";
+import { allOf, type Operation, type Part, type Program, range, readsOf, type Tensor } from "../program/index.ts";
 import { isSumming } from "../transformer/index.ts";
 import { bootstrapShares } from "./pair-shares.ts";
 import { axisShares, owned } from "./shares.ts";
@@ -50,8 +50,18 @@ export interface Need {
 /** By tensor, device and number. */
 export type Needs = Map<string, Map<number, Need>[]>;
 
-/** Needs of all operations under the modes chosen for them. */
-export function needsOf(program: Program, modes: readonly Mode[], devices: number, bootstrapInput: number): Needs {
+/**
+ * Needs of all operations under the modes chosen for them.
+ *
+ * @param everywhere every device asks for all of what any device reads
+ */
+export function needsOf(
+  program: Program,
+  modes: readonly Mode[],
+  devices: number,
+  bootstrapInput: number,
+  everywhere = false,
+): Needs {
   const needs: Needs = new Map();
   for (const [index, operation] of program.operations.entries()) {
     if (operation.kind === "input" || operation.kind === "output") continue;
@@ -64,7 +74,8 @@ export function needsOf(program: Program, modes: readonly Mode[], devices: numbe
         const byDevice = needs.get(name) ?? range(devices).map(() => new Map<number, Need>());
         needs.set(name, byDevice);
         const mine = byDevice[device] as Map<number, Need>;
-        for (const number of reads[i] as number[]) {
+        const numbers = everywhere ? allOf(program.tensors[name] as Tensor) : (reads[i] as number[]);
+        for (const number of numbers) {
           const present = mine.get(number);
           if (present === undefined) mine.set(number, { level, first: index });
           else present.level = Math.max(present.level, level);

@@ -146,3 +146,8 @@ function bootstrapReads({ tensors }: Pick<Program, "tensors">, operation: Operat
 export function allOf(tensor: Tensor): number[] {
   return range(ciphertextsOf(tensor));
 }
+
+/** Places along the axis of these ciphertexts, ascending. */
+export function axisPlaces(tensor: Pick<Tensor, "count">, numbers: readonly number[]): number[] {
+  return [...new Set(numbers.map((number) => number % tensor.count))].sort((a, b) => a - b);
+}

@@ -62,10 +62,11 @@ const expectedContents: Record<Geometry["layout"], Contents> = {
     linear: [["wide", "grouped"]],
     mask: [["single"]],
     offset: [["single"]],
-    scores: [["replicated"], ["offset"]],
+    // With one group of lanes there is nothing to offset.
+    scores: [["replicated"], ["offset", "single"]],
     expand: [[]],
     denominators: [["diagonals"]],
-    context: [["diagonals"], ["offset"]],
+    context: [["diagonals"], ["offset", "single"]],
     "square-sum": [["wide"]],
   },
 };

@@ -103,7 +103,9 @@ export function longAttention(builder: GraphBuilder, l: number, query: Tensor, k
   return builder.multiply(path, context, inverted, name("context"), calibration.value, 1, likeTensor(context));
 }
 
+/** One group of lanes has nothing to be offset. */
 function offset(builder: GraphBuilder, path: readonly string[], input: Tensor, output: string): Tensor {
+  if (groupsOf(builder.geometry) === 1) return input;
   const shifted = builder.tensor(output, input.norm, {
     ...likeTensor(input),
     content: "offset",

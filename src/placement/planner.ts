@@ -1,0 +1,130 @@
+/**
+ * Plans: modes are searched (or given by the strategy), expanded to steps, played and weighed. The
+ * `aegis` strategy takes the best of its own search and of every other strategy's plan, so that it is
+ * never behind one of them.
+ */
+import { AegisError } from "../base/errors.ts";
+import { integerIn } from "../base/validate.ts";
+import type { Parameters } from "../ckks/index.ts";
+import type { Operation, Program } from "../program/index.ts";
+import { expand } from "./expand.ts";
+import { type DeviceMemory, planMemory } from "./memory.ts";
+import { bytesOf, type ModuleName, moduleOf, type Plan, type Step } from "./plan.ts";
+import type { Samples } from "./samples.ts";
+import { searchModes } from "./search.ts";
+import { type CutStrategy, isCut, type Mode, type StrategyName } from "./strategies.ts";
+import { type PlanCosts, playPlan, type Timeline } from "./timeline.ts";
+
+/** Most devices of a plan. */
+export const maximumDevices = 64;
+/** Workspace that a chunk of sums may take on a device, by default. */
+export const defaultChunkBytes = 2 ** 30;
+
+/** What a planner knows of the machine and the program besides the program itself. */
+export interface PlanSetting {
+  readonly parameters: Parameters;
+  readonly samples: Samples;
+  /** Lowest level that bootstrapping takes. */
+  readonly bootstrapInput: number;
+  readonly costs: PlanCosts;
+  /** Costs and bytes of running all operations on ciphertexts that are cut. */
+  cut?(
+    strategy: CutStrategy,
+    devices: number,
+  ): { readonly costs: PlanCosts; bytes(operation: number): Record<string, number> };
+  /** SHA-256 of the program. */
+  readonly digest: string;
+}
+
+export interface PlanOptions {
+  readonly devices: number;
+  readonly strategy: StrategyName;
+  readonly overlap?: boolean;
+  readonly chunkBytes?: number;
+}
+
+/** A plan and what is expected of it. */
+export interface Planned {
+  readonly plan: Plan;
+  readonly modes: readonly Mode[];
+  readonly timeline: Timeline;
+  readonly memory: readonly DeviceMemory[];
+  readonly bytes: Readonly<Record<ModuleName | "total", number>>;
+}
+
+export function makePlan(program: Program, setting: PlanSetting, options: PlanOptions): Planned {
+  const devices = integerIn("devices", options.devices, 1, maximumDevices);
+  if (isCut(options.strategy)) return cutPlan(program, setting, options.strategy, options);
+  const rivals: StrategyName[] =
+    options.strategy === "aegis" && devices > 1 ? ["aegis", "megatron", "tensor", "data"] : [options.strategy];
+  const candidates = rivals.map((strategy) => wholePlan(program, setting, { ...options, strategy }));
+  const best = candidates.reduce((a, b) => (b.timeline.seconds < a.timeline.seconds ? b : a));
+  return { ...best, plan: { ...best.plan, strategy: options.strategy } };
+}
+
+/** A plan on whole ciphertexts. */
+function wholePlan(program: Program, setting: PlanSetting, options: PlanOptions): Planned {
+  const { devices, strategy, overlap = true } = options;
+  const { parameters, bootstrapInput, costs } = setting;
+  const { modes } = searchModes(program, { devices, strategy, overlap, ring: parameters, bootstrapInput, costs });
+  return planWith(program, setting, options, modes);
+}
+
+/** The plan that given modes lead to. */
+export function planWith(
+  program: Program,
+  setting: PlanSetting,
+  { devices, strategy, overlap = true, chunkBytes = defaultChunkBytes }: PlanOptions,
+  modes: readonly Mode[],
+): Planned {
+  const { parameters, bootstrapInput } = setting;
+  const steps = expand(program, modes, {
+    devices,
+    overlap,
+    ring: parameters,
+    bootstrapInput,
+    chunkBytes,
+    everywhere: strategy === "tensor",
+  });
+  return weigh(program, setting, setting.costs, { devices, strategy, overlap }, modes, steps);
+}
+
+function cutPlan(program: Program, setting: PlanSetting, strategy: CutStrategy, options: PlanOptions): Planned {
+  const { devices, overlap = true } = options;
+  const cut = setting.cut?.(strategy, devices);
+  if (cut === undefined)
+    throw new AegisError("plan", `strategy ${strategy}: costs of cut ciphertexts are not known here`);
+  const steps = program.operations.flatMap(({ kind }, operation): Step[] =>
+    kind === "input" || kind === "output" ? [] : [{ kind: "cut", operation, bytes: cut.bytes(operation) }],
+  );
+  return weigh(program, setting, cut.costs, { devices, strategy, overlap }, [], steps);
+}
+
+function weigh(
+  program: Program,
+  { parameters, samples, digest }: PlanSetting,
+  costs: PlanCosts,
+  fields: { devices: number; strategy: StrategyName; overlap: boolean },
+  modes: readonly Mode[],
+  steps: readonly Step[],
+): Planned {
+  const plan: Plan = { format: 1, ...fields, program: digest, preset: program.preset, steps };
+  return {
+    plan,
+    modes,
+    timeline: playPlan(program, plan, costs),
+    memory: planMemory(program, plan, parameters, samples),
+    bytes: planBytes(program, plan),
+  };
+}
+
+/** Bytes that all devices send, by module. */
+export function planBytes(program: Program, plan: Plan): Record<ModuleName | "total", number> {
+  const bytes = { total: 0, feedForward: 0, selfAttention: 0, other: 0 };
+  for (const step of plan.steps) {
+    const sent = bytesOf(step);
+    bytes[moduleOf((program.operations[step.operation] as Operation).path)] += sent;
+    bytes.total += sent;
+  }
+  return bytes;
+}

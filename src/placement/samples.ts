@@ -1,0 +1,119 @@
+/**
+ * What an operation needs besides ciphertexts: keys, and workspace. A sample of it, small but with
+ * every rotation, is run on a null backend; samples of one shape and level are run once.
+ */
+import type { Bootstrapper } from "../circuits/index.ts";
+import { Ciphertext, Context, Evaluator, type KeyName, type Parameters } from "../ckks/index.ts";
+import { NullBackend } from "../kernels/index.ts";
+import {
+  ciphertextsOf,
+  diagonalCount,
+  type Operation,
+  type Part,
+  type Program,
+  range,
+  readsOf,
+  slotsOf,
+  type Tensor,
+} from "../program/index.ts";
+import { Environment, emptyWeights, executeOperation, RecordingKeys } from "../transformer/index.ts";
+import { shapeOf } from "./holdings.ts";
+
+export interface Sample {
+  /** Highest level each key is used at. */
+  readonly keys: ReadonlyMap<KeyName, number>;
+  /** Most bytes beside inputs and keys, with the sample's few results among them. */
+  readonly workspace: number;
+}
+
+export class Samples {
+  readonly #program: Program;
+  readonly #parameters: Parameters;
+  readonly #makeBootstrapper: (context: Context) => Bootstrapper;
+  readonly #known = new Map<string, Sample>();
+
+  /** @param bootstrapper makes one for a context; its transforms are not counted */
+  constructor(program: Program, parameters: Parameters, bootstrapper: (context: Context) => Bootstrapper) {
+    this.#program = program;
+    this.#parameters = parameters;
+    this.#makeBootstrapper = bootstrapper;
+  }
+
+  of(operation: Operation): Sample {
+    const degree = operation.kind === "polynomial" ? `${operation.coefficients.length} ${operation.mask}` : "";
+    const key = `${shapeOf(this.#program, operation)} @${operation.level} ${degree}`;
+    let sample = this.#known.get(key);
+    if (sample === undefined) {
+      sample = this.#run(operation);
+      this.#known.set(key, sample);
+    }
+    return sample;
+  }
+
+  #run(operation: Operation): Sample {
+    const backend = new NullBackend();
+    const context = new Context(this.#parameters, backend);
+    const keys = new RecordingKeys(context);
+    using bootstrapper = operation.kind === "bootstrap" ? this.#makeBootstrapper(context) : undefined;
+    const { geometry, length, tensors } = this.#program;
+    const environment = new Environment(new Evaluator(context, keys), geometry, length, bootstrapper);
+    const part = samplePart(this.#program, operation);
+    const reads = readsOf(this.#program, operation, part);
+    const inputs = operation.inputs.map((name, i) => {
+      const tensor = tensors[name] as Tensor;
+      const list: (Ciphertext | undefined)[] = new Array(ciphertextsOf(tensor));
+      for (const number of reads[i] as number[]) list[number] = this.#fake(context, tensor);
+      return list;
+    });
+    const before = backend.memory().used;
+    const results = executeOperation(
+      environment,
+      this.#program,
+      operation,
+      inputs,
+      {
+        weights: (linear, index) => emptyWeights(this.#program, linear, index),
+      },
+      part,
+    );
+    const workspace = Math.max(0, backend.memory().peak - before - keys.bytes);
+    for (const a of [...inputs, ...results].flat()) a?.dispose();
+    return { keys: keys.levels, workspace };
+  }
+
+  #fake({ ring, parameters }: Context, { level }: Tensor): Ciphertext {
+    const moduli = parameters.moduli(level as number);
+    const poly = () => ring.poly(moduli, "ntt");
+    return new Ciphertext([poly(), poly()], level as number, parameters.scale, slotsOf(this.#program.geometry));
+  }
+}
+
+/** Few ciphertexts that take every rotation which the whole operation takes. */
+function samplePart({ geometry, tensors }: Program, operation: Operation): Part {
+  const outputs = operation.outputs.map((name) => tensors[name] as Tensor);
+  const first = outputs.map(({ blocks, count }) => (blocks * count > 0 ? [0] : []));
+  if (geometry.layout === "short") return { outputs: outputs.map((tensor) => range(ciphertextsOf(tensor))) };
+  switch (operation.kind) {
+    case "scores": {
+      // Every giant step once, every baby step once.
+      const { babySteps } = geometry;
+      const perBlock = diagonalCount(geometry) / geometry.blocks;
+      const rows = range(perBlock / babySteps).map((row) => row * babySteps);
+      return { outputs: [[...new Set([...range(babySteps), ...rows])].sort((a, b) => a - b)], summed: [0] };
+    }
+    case "linear":
+      return { outputs: first, summed: [0] };
+    case "context":
+    case "denominators":
+      return { outputs: first, summed: range(diagonalCount(geometry) / geometry.blocks) };
+    case "square-sum":
+      return { outputs: first, summed: [0] };
+    case "bootstrap": {
+      const [a] = outputs as [Tensor];
+      const pair = a.count > 1 ? [0, 1] : [0];
+      return { outputs: outputs.map((_, o) => (o === 0 ? pair : [])) };
+    }
+    default:
+      return { outputs: first };
+  }
+}
