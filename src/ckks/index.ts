@@ -7,7 +7,14 @@ export { Evaluator, ExtendedCiphertext, Hoisted, scaleTolerance } from "./evalua
 export { conjugationElement, rotationElement } from "./galois.ts";
 export { insecureRandomness, KeyGenerator, type Randomness, secureRandomness } from "./key-generator.ts";
 export { type KeyUse, pagedBytes } from "./key-pages.ts";
-export { type KeySource, KeyStore, type KeyStoreOptions, type LoadedKey, residentKeyBytes } from "./key-store.ts";
+export {
+  blankKey,
+  type KeySource,
+  KeyStore,
+  type KeyStoreOptions,
+  type LoadedKey,
+  residentKeyBytes,
+} from "./key-store.ts";
 export { type EvaluationKey, type KeyName, keyModuli, type PublicKey, SecretKey } from "./keys.ts";
 export { type BootstrappingSpec, Parameters, type ParametersSpec } from "./parameters.ts";
 export { type Preset, type PresetName, preset, presets } from "./presets.ts";
@@ -15,4 +22,5 @@ export { describeSecret, maximumLogQP, requireSecure, type SecretDistribution } 
 export { rotationGroup, stageTwiddle } from "./special-fft.ts";
 export { type Suggestion, suggestParameters } from "./suggest.ts";
 export { Multiplier, TensorAccumulator } from "./tensor-accumulator.ts";
+export { gatherCiphertext, scatterCiphertext, type WholeCiphertext } from "./whole-ciphertext.ts";
 export * from "./wire/index.ts";

@@ -111,8 +111,10 @@ export class KeyStore implements KeySource, Disposable {
     const b: Poly[] = [];
     try {
       for (let digit = 0; digit < digits; digit++) {
-        a.push(expandUniform(this.#context, key.seed, seedDomains.evaluationKey, digit, moduli));
-        b.push(this.#upload(key.b[digit] as Uint32Array, moduli));
+        this.#context.exchanges.ofDigit(digit, () => {
+          a.push(expandUniform(this.#context, key.seed, seedDomains.evaluationKey, digit, moduli));
+          b.push(this.#upload(key.b[digit] as Uint32Array, moduli));
+        });
       }
     } catch (error) {
       for (const poly of [...a, ...b]) poly.dispose();
@@ -148,6 +150,19 @@ export class KeyStore implements KeySource, Disposable {
     this.#loaded.delete(name);
     this.#pages.remove(name);
   }
+}
+
+/**
+ * A key of zeros, laid out as a real one: for plans, which need no values. Disposing of its polynomials is up to the
+ * caller.
+ */
+export function blankKey(context: Context, level: number, specialCount: number): LoadedKey {
+  const moduli = keyModuli(context, level, specialCount);
+  const half = (): Poly[] =>
+    context.parameters
+      .digitsAt(level)
+      .map((_, digit) => context.exchanges.ofDigit(digit, () => context.ring.zero(moduli, "ntt")));
+  return { level, specialCount, a: half(), b: half() };
 }
 
 /** Bytes of backend memory of a key loaded up to a level. */

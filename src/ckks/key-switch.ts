@@ -20,6 +20,7 @@ function raiseDigits(context: Context, poly: Limbs, level: number, specialCount:
   using coefficients = ring.poly(parameters.moduli(level), "ntt");
   kernels.copy(coefficients, poly);
   coefficients.toCoefficient();
+  context.exchanges.beforeModUp(coefficients);
   const basis = keyModuli(context, level, specialCount);
   return parameters.digitsAt(level).map(([from, to]) => {
     const digit = ring.poly(basis, "coefficient");
@@ -82,6 +83,13 @@ export function keySwitch(
   steps: ProductSteps = {},
 ): readonly [Poly, Poly] {
   const { ring, parameters } = context;
+  if (context.exchanges.inTransforms) {
+    const digits = decompose(context, poly, level, key.specialCount);
+    const parts = keyProduct(context, digits, key, steps);
+    for (const digit of digits) digit.dispose();
+    return parts;
+  }
+  // Limb by limb: a limb of a digit is multiplied while it is in the cache.
   const ranges = parameters.digitsAt(level);
   const digits = raiseDigits(context, poly, level, key.specialCount);
   const limbOf = (d: number, i: number): Limbs => {
@@ -155,6 +163,7 @@ export function modDown(context: Context, extended: Poly, level: number, special
   const { ring, parameters } = context;
   const result = ring.poly(parameters.moduli(level), "ntt");
   ring.divide(result, extended.limbs(specialCount), extended.limbs(0, specialCount));
+  context.exchanges.afterModDown(result);
   return result;
 }
 
@@ -167,6 +176,7 @@ export function modDownRescale(context: Context, extended: Poly, level: number, 
   const kept = specialCount + parameters.limbs(level - 1);
   const result = ring.poly(parameters.moduli(level - 1), "ntt");
   ring.divide(result, extended.limbs(specialCount, kept), extended.limbs(0, specialCount), extended.limbs(kept));
+  context.exchanges.afterModDown(result);
   return result;
 }
 

@@ -9,10 +9,11 @@ import type { Poly } from "../../ring/index.ts";
 
 /** @param a ciphertext at level 0; the result is at the highest level, under the same secret */
 export function modRaise(evaluator: Evaluator, a: Ciphertext): Ciphertext {
-  const { ring, parameters } = evaluator.context;
+  const { exchanges, ring, parameters } = evaluator.context;
   const top = parameters.maximumLevel;
   const raise = (part: Poly, moduli: readonly number[]): Poly => {
     using low = part.clone().toCoefficient();
+    exchanges.replicate(low);
     const raised = ring.poly(moduli, "coefficient");
     const base = moduli.indexOf(low.moduli[0] as number);
     ring.kernels.copy(raised.limbs(base, base + low.moduli.length), low);

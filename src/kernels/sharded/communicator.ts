@@ -38,11 +38,7 @@ export interface Communicator {
    * @param name what the exchange is part of, for the count: a reduce-scatter is an exchange whose
    *   pieces the receiver sums
    */
-  allToAll(
-    pieces: readonly Uint32Array[],
-    lengths: readonly number[],
-    name?: CollectiveName,
-  ): readonly Uint32Array[];
+  allToAll(pieces: readonly Uint32Array[], lengths: readonly number[], name?: CollectiveName): readonly Uint32Array[];
   /** The root's words on every rank; `words` is read on the root only. */
   broadcast(root: number, words: Uint32Array, length: number): Uint32Array;
 }

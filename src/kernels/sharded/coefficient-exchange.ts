@@ -1,0 +1,178 @@
+/**
+ * What couples the ranks of a coefficient sharding: transforms, automorphisms, and bringing parts
+ * together. With N = n·M and p(X) = Σ_j X^j·p_j(X^n), rank j holds p_j in coefficient domain. The value of
+ * p at the point x of position r·M + i is Σ_j x^j·P_j[r·M/n + floor(i/n)], where P_j is the bit-reversed
+ * transform of p_j in the ring of degree M: after local transforms rank r needs the r-th of n blocks
+ * of every P_j, one all-to-all.
+ */
+import type { Limbs, RingKernels } from "../backend.ts";
+import { type BlockPermutation, blockPermutation, makeTwiddles, type Twiddles } from "./coefficient-tables.ts";
+import type { Communicator } from "./communicator.ts";
+import { placeholderWords } from "./counting.ts";
+
+export class CoefficientExchange {
+  readonly #part: RingKernels;
+  readonly #communicator: Communicator;
+  readonly #twiddles = new Map<number, Twiddles>();
+  readonly #permutations = new Map<number, BlockPermutation>();
+
+  /** @param part kernels of degree M = N/n, n² ≤ N, with the ring's primes */
+  constructor(part: RingKernels, communicator: Communicator) {
+    this.#part = part;
+    this.#communicator = communicator;
+  }
+
+  forwardNtt(x: Limbs): void {
+    const part = this.#part;
+    const { size, moves } = this.#communicator;
+    const block = part.degree / size;
+    part.forwardNtt(x);
+    const pieces = this.#pieces(x.moduli.length, (into) => {
+      const words = new Uint32Array(part.degree);
+      for (const i of x.moduli.keys()) {
+        part.read(x, i, words);
+        for (const [r, piece] of into.entries()) piece.set(words.subarray(r * block, (r + 1) * block), i * block);
+      }
+    });
+    const received = this.#communicator.allToAll(pieces, this.#lengths(x.moduli.length));
+    this.#workspace((address) => {
+      for (const [i, modulus] of x.moduli.entries()) {
+        const moduli = [modulus];
+        // Block j is a run-length polynomial: each of its values serves n points.
+        if (moves) part.write({ address, moduli }, 0, concatenation(received, i, block));
+        const blocks = received.map((_, j) => ({ address: address + 4 * j * block, moduli }));
+        part.multiplySum(this.#limb(x, i), blocks, this.#twiddlesOf(modulus).forward, false, Math.log2(size));
+      }
+    });
+  }
+
+  inverseNtt(x: Limbs): void {
+    const part = this.#part;
+    const { size, moves } = this.#communicator;
+    const block = part.degree / size;
+    const words = new Uint32Array(part.degree);
+    const pieces = this.#pieces(x.moduli.length);
+    this.#workspace((address) => {
+      for (const [i, modulus] of x.moduli.entries()) {
+        const product = { address, moduli: [modulus] };
+        for (const [j, factors] of this.#twiddlesOf(modulus).inverse.entries()) {
+          part.multiply(product, this.#limb(x, i), factors);
+          if (!moves) continue;
+          part.read(product, 0, words);
+          sumRuns(pieces[j].subarray(i * block, (i + 1) * block), words, size, part.moduli[modulus]);
+        }
+      }
+    });
+    const received = this.#communicator.allToAll(pieces, this.#lengths(x.moduli.length));
+    if (moves) for (const i of x.moduli.keys()) part.write(x, i, concatenation(received, i, block));
+    part.inverseNtt(x);
+  }
+
+  /** Permutes values; whole blocks change rank, or none does. */
+  automorphism(dst: Limbs, a: Limbs, element: number): void {
+    const part = this.#part;
+    const { rank, moves } = this.#communicator;
+    const { sources, positions } = this.#permutation(element);
+    const source = sources[rank];
+    const limbs = a.moduli.length;
+    let words = moves ? this.#readAll(a) : placeholderWords(limbs * part.degree);
+    if (source !== rank) {
+      const none = words.subarray(0, 0);
+      const pieces = sources.map((from) => (from === rank ? words : none));
+      const lengths = sources.map((_, from) => (from === source ? limbs * part.degree : 0));
+      words = this.#communicator.allToAll(pieces, lengths)[source];
+    }
+    if (!moves) {
+      part.automorphism(dst, a, element % (2 * part.degree)); // for the count of work
+      return;
+    }
+    const permuted = new Uint32Array(part.degree);
+    for (const i of dst.moduli.keys()) {
+      const base = i * part.degree;
+      for (let k = 0; k < permuted.length; k++) permuted[k] = words[base + positions[k]];
+      part.write(dst, i, permuted);
+    }
+  }
+
+  /** The parts of all ranks, limbs one after another; empty when nothing moves or on others than `root`. */
+  collect(x: Limbs, root: number | undefined): readonly Uint32Array[] {
+    const { rank, size, moves } = this.#communicator;
+    const length = x.moduli.length * this.#part.degree;
+    const mine = moves ? this.#readAll(x) : placeholderWords(length);
+    const lengths = new Array<number>(size).fill(length);
+    if (root === undefined) return this.#communicator.allGather(mine, lengths);
+    const none = mine.subarray(0, 0);
+    return this.#communicator.allToAll(
+      lengths.map((_, to) => (to === root ? mine : none)),
+      rank === root ? lengths : lengths.map(() => 0),
+      "send",
+    );
+  }
+
+  #pieces(limbs: number, fill: (pieces: Uint32Array[]) => void = () => undefined): Uint32Array[] {
+    const length = this.#lengths(limbs)[0];
+    const { size, moves } = this.#communicator;
+    if (!moves) return Array.from({ length: size }, () => placeholderWords(length));
+    const pieces = Array.from({ length: size }, () => new Uint32Array(length));
+    fill(pieces);
+    return pieces;
+  }
+
+  #lengths(limbs: number): number[] {
+    const { size } = this.#communicator;
+    return new Array<number>(size).fill((limbs * this.#part.degree) / size);
+  }
+
+  #readAll(x: Limbs): Uint32Array {
+    const { degree } = this.#part;
+    const words = new Uint32Array(x.moduli.length * degree);
+    for (const i of x.moduli.keys()) this.#part.read(x, i, words.subarray(i * degree, (i + 1) * degree));
+    return words;
+  }
+
+  #limb(x: Limbs, i: number): Limbs {
+    return { address: x.address + i * this.#part.limbStride, moduli: [x.moduli[i]] };
+  }
+
+  #workspace(body: (address: number) => void): void {
+    const address = this.#part.allocate(1);
+    try {
+      body(address);
+    } finally {
+      this.#part.release(address, 1);
+    }
+  }
+
+  #twiddlesOf(modulus: number): Twiddles {
+    const { rank, size, moves } = this.#communicator;
+    const twiddles = this.#twiddles.get(modulus) ?? makeTwiddles(this.#part, modulus, rank, size, moves);
+    this.#twiddles.set(modulus, twiddles);
+    return twiddles;
+  }
+
+  #permutation(element: number): BlockPermutation {
+    const { rank, size } = this.#communicator;
+    const permutation = this.#permutations.get(element) ?? blockPermutation(this.#part, rank, size, element);
+    this.#permutations.set(element, permutation);
+    return permutation;
+  }
+}
+
+/** Block i of every piece, one after another. */
+function concatenation(pieces: readonly Uint32Array[], i: number, block: number): Uint32Array {
+  const words = new Uint32Array(pieces.length * block);
+  for (const [r, piece] of pieces.entries()) words.set(piece.subarray(i * block, (i + 1) * block), r * block);
+  return words;
+}
+
+/** Sums of runs of `run` values modulo q. */
+function sumRuns(into: Uint32Array, words: Uint32Array, run: number, q: number): void {
+  for (let i = 0, at = 0; i < into.length; i++) {
+    let sum = words[at++];
+    for (let u = 1; u < run; u++) {
+      sum += words[at++]; // below 2^31
+      if (sum >= q) sum -= q;
+    }
+    into[i] = sum;
+  }
+}

@@ -1,0 +1,66 @@
+/** A communicator that moves nothing and counts what would be sent: for plans. */
+import { type CollectiveName, type Communicator, collectiveNames } from "./communicator.ts";
+
+const nothing = new Uint32Array(0);
+
+/** Counts what one rank sends, in bytes, once for every receiver. Gives back empty arrays. */
+export class CountingCommunicator implements Communicator {
+  readonly rank: number;
+  readonly size: number;
+  readonly moves: boolean = false;
+  /** Bytes sent so far, by collective. */
+  readonly bytes: Record<CollectiveName, number> = zeros();
+  /** Collectives taken part in so far. */
+  readonly calls: Record<CollectiveName, number> = zeros();
+
+  constructor(rank: number, size: number) {
+    this.rank = rank;
+    this.size = size;
+  }
+
+  /** Bytes of all collectives. */
+  get total(): number {
+    return collectiveNames.reduce((sum, name) => sum + this.bytes[name], 0);
+  }
+
+  allGather(_mine: Uint32Array, lengths: readonly number[]): readonly Uint32Array[] {
+    this.#count("all-gather", (lengths[this.rank] as number) * (this.size - 1));
+    return lengths.map(() => nothing);
+  }
+
+  allToAll(
+    pieces: readonly Uint32Array[],
+    _lengths: readonly number[],
+    name: CollectiveName = "all-to-all",
+  ): readonly Uint32Array[] {
+    this.#count(
+      name,
+      pieces.reduce((sum, piece, rank) => sum + (rank === this.rank ? 0 : piece.length), 0),
+    );
+    return pieces.map(() => nothing);
+  }
+
+  broadcast(root: number, _words: Uint32Array, length: number): Uint32Array {
+    this.#count("broadcast", root === this.rank ? length * (this.size - 1) : 0);
+    return nothing;
+  }
+
+  #count(name: CollectiveName, words: number): void {
+    this.calls[name]++;
+    this.bytes[name] += 4 * words;
+  }
+}
+
+function zeros(): Record<CollectiveName, number> {
+  return Object.fromEntries(collectiveNames.map((name) => [name, 0])) as Record<CollectiveName, number>;
+}
+
+let zeroWords = nothing;
+
+/**
+ * Words to hand to a communicator that only counts; their values mean nothing. Views of one array.
+ */
+export function placeholderWords(length: number): Uint32Array {
+  if (zeroWords.length < length) zeroWords = new Uint32Array(length);
+  return zeroWords.subarray(0, length);
+}

@@ -1,0 +1,6 @@
+/** One program on several devices, each with its share of every polynomial. */
+export { shardedBackend } from "./backend.ts";
+export { type CollectiveName, type Communicator, collectiveNames } from "./communicator.ts";
+export { CountingCommunicator } from "./counting.ts";
+export { type Exchanges, isSharded, noExchanges, type ShardedKernels } from "./exchanges.ts";
+export { checkRanks, type PrimeChain, type Sharding, type ShardingName, shardingNames } from "./sharding.ts";

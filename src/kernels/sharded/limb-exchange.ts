@@ -1,0 +1,115 @@
+/** Exchanges of whole limbs between ranks. Every rank calls each of them with the same limbs. */
+import { invariant } from "../../base/validate.ts";
+import type { RingKernels } from "../backend.ts";
+import type { Communicator } from "./communicator.ts";
+import { placeholderWords } from "./counting.ts";
+import { holderOf, isHeldBy, whole } from "./layout.ts";
+import type { Page } from "./pages.ts";
+
+/** A limb that takes part: its page on this rank and the index of its prime. */
+export interface Item {
+  readonly page: Page;
+  readonly modulus: number;
+}
+
+/** Called with the words of item `index`, for as long as the call takes; without words if none are moved. */
+export type Receive = (index: number, words: Uint32Array | undefined) => void;
+
+export class LimbExchange {
+  readonly #kernels: RingKernels;
+  readonly #communicator: Communicator;
+
+  constructor(kernels: RingKernels, communicator: Communicator) {
+    this.#kernels = kernels;
+    this.#communicator = communicator;
+  }
+
+  /** All-gather of limbs that are cut: `receive` gets those that this rank does not hold. */
+  gather(items: readonly Item[], receive: Receive): void {
+    const { rank, size } = this.#communicator;
+    if (size === 1 || items.length === 0) return;
+    const held = groups(size, items, ({ page }) => [holderOf(page.layout)]);
+    const pieces = this.#communicator.allGather(this.#pack(held[rank], items), this.#lengths(held));
+    for (const [from, indices] of held.entries()) {
+      if (from !== rank) this.#unpack(indices, pieces[from], receive);
+    }
+  }
+
+  /** Reduce-scatter of sums: `receive` gets each part that another rank holds of a limb whose home this rank is. */
+  reduceScatter(items: readonly Item[], home: (modulus: number) => number, receive: Receive): void {
+    const { rank, size } = this.#communicator;
+    if (size === 1 || items.length === 0) return;
+    const outgoing = groups(size, items, ({ page, modulus }) =>
+      isHeldBy(page.layout, rank) && home(modulus) !== rank ? [home(modulus)] : [],
+    );
+    const incoming = groups(size, items, ({ page, modulus }) =>
+      home(modulus) === rank ? holdersOf(page, size).filter((holder) => holder !== rank) : [],
+    );
+    const pieces = this.#communicator.allToAll(
+      outgoing.map((indices) => this.#pack(indices, items)),
+      this.#lengths(incoming),
+      "reduce-scatter",
+    );
+    for (const [from, indices] of incoming.entries()) this.#unpack(indices, pieces[from], receive);
+  }
+
+  /**
+   * Everything that any rank holds of limbs that are not whole, to `root` or to all: `receive` gets each part,
+   * also this rank's.
+   */
+  collect(items: readonly Item[], root: number | undefined, receive: Receive): void {
+    const { rank, size } = this.#communicator;
+    const held = groups(size, items, ({ page }) => (page.layout === whole ? [] : holdersOf(page, size)));
+    if (held.every((indices) => indices.length === 0)) return;
+    const mine = this.#pack(held[rank], items);
+    const lengths = this.#lengths(held);
+    const none = mine.subarray(0, 0);
+    const pieces =
+      root === undefined
+        ? this.#communicator.allGather(mine, lengths)
+        : this.#communicator.allToAll(
+            lengths.map((_, to) => (to === root ? mine : none)),
+            lengths.map((length) => (rank === root ? length : 0)),
+            "send",
+          );
+    if (root !== undefined && rank !== root) return;
+    for (const [from, indices] of held.entries()) this.#unpack(indices, pieces[from], receive);
+  }
+
+  #lengths(groupsOfItems: readonly (readonly number[])[]): number[] {
+    return groupsOfItems.map((indices) => indices.length * this.#kernels.degree);
+  }
+
+  #pack(indices: readonly number[], items: readonly Item[]): Uint32Array {
+    const { degree } = this.#kernels;
+    if (!this.#communicator.moves) return placeholderWords(indices.length * degree);
+    const words = new Uint32Array(indices.length * degree);
+    for (const [k, index] of indices.entries()) {
+      const { page, modulus } = items[index];
+      const limb = { address: page.address, moduli: [modulus] };
+      this.#kernels.read(limb, 0, words.subarray(k * degree, (k + 1) * degree));
+    }
+    return words;
+  }
+
+  #unpack(indices: readonly number[], words: Uint32Array, receive: Receive): void {
+    const { degree } = this.#kernels;
+    if (this.#communicator.moves) {
+      invariant(words.length === indices.length * degree, `a piece of ${words.length} words is not what was agreed`);
+    }
+    for (const [k, index] of indices.entries()) {
+      receive(index, this.#communicator.moves ? words.subarray(k * degree, (k + 1) * degree) : undefined);
+    }
+  }
+}
+
+/** Indices of items by rank. */
+function groups(size: number, items: readonly Item[], ranksOf: (item: Item) => readonly number[]): number[][] {
+  const result: number[][] = Array.from({ length: size }, () => []);
+  for (const [index, item] of items.entries()) for (const rank of ranksOf(item)) result[rank].push(index);
+  return result;
+}
+
+function holdersOf({ layout }: Page, size: number): number[] {
+  return Array.from({ length: size }, (_, rank) => rank).filter((rank) => isHeldBy(layout, rank));
+}

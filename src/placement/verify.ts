@@ -1,0 +1,126 @@
+/** What must hold of a plan before a device follows it. */
+import { AegisError } from "../base/errors.ts";
+import { ciphertextsOf, describeOperation, type Operation, type Program, readsOf } from "../program/index.ts";
+import type { Plan, Step, TransferStep } from "./plan.ts";
+
+/**
+ * Throws `plan` when a plan belongs to another program or other parameters, or when a device would
+ * read what it does not have.
+ *
+ * @param digest SHA-256 of the program
+ */
+export function verifyPlan(program: Program, digest: string, plan: Plan): void {
+  const hint = "make it again with aegis plan --out";
+  if (plan.program !== digest) throw new AegisError("plan", "the plan was made for another program", { hint });
+  if (plan.preset !== program.preset)
+    throw new AegisError("plan", `the plan is for parameters ${plan.preset}, the program for ${program.preset}`, {
+      hint,
+    });
+  const check = new Check(program, plan);
+  for (const [at, step] of plan.steps.entries()) check.step(step, at);
+  check.end();
+}
+
+class Check {
+  readonly #program: Program;
+  readonly #plan: Plan;
+  /** What each device holds: `tensor number` → level; sums as `+tensor number`. */
+  readonly #held: Map<string, number>[];
+
+  constructor(program: Program, plan: Plan) {
+    this.#program = program;
+    this.#plan = plan;
+    this.#held = Array.from({ length: plan.devices }, () => new Map());
+  }
+
+  step(step: Step, at: number): void {
+    const operation = this.#program.operations[step.operation];
+    if (operation === undefined || operation.kind === "input" || operation.kind === "output")
+      throw this.#failure(at, `there is no operation ${step.operation} to run`);
+    if (step.kind === "transfer") this.#transfer(step, at);
+    else if (step.kind === "compute") {
+      if (step.parts.length !== this.#plan.devices)
+        throw this.#failure(at, `has parts for ${step.parts.length} devices, the plan has ${this.#plan.devices}`);
+      for (const [device, part] of step.parts.entries()) {
+        if (part === null) continue;
+        if (part.outputs.length !== operation.outputs.length)
+          throw this.#failure(
+            at,
+            `has ${part.outputs.length} outputs, ${operation.kind} makes ${operation.outputs.length}`,
+          );
+        for (const [o, name] of operation.outputs.entries())
+          for (const number of part.outputs[o] as number[]) this.#number(name, number, at);
+        if (step.phase !== "finish") this.#reads(operation, readsOf(this.#program, operation, part), device, at);
+        for (const [o, name] of operation.outputs.entries()) {
+          for (const number of part.outputs[o] as readonly number[]) this.#make(name, number, device, step.phase, at);
+        }
+      }
+    } else {
+      for (const [device] of this.#held.entries())
+        for (const name of operation.outputs)
+          for (const number of this.#all(name)) this.#make(name, number, device, "whole", at);
+    }
+  }
+
+  /** The output is somewhere. */
+  end(): void {
+    const { output } = this.#program;
+    for (const number of this.#all(output)) {
+      if (!this.#held.some((held) => held.has(`${output} ${number}`)))
+        throw new AegisError("plan", `no device makes ${output}, the output of the program`);
+    }
+  }
+
+  #transfer(step: TransferStep, at: number): void {
+    const mark = step.form === "sums" ? "+" : "";
+    for (const { from, to, indices } of step.moves) {
+      for (const device of [from, ...to])
+        if (device >= this.#plan.devices) throw this.#failure(at, `names device ${device} of ${this.#plan.devices}`);
+      for (const number of indices) {
+        this.#number(step.tensor, number, at);
+        const level = this.#held[from]?.get(`${mark}${step.tensor} ${number}`);
+        if (level === undefined || level < step.level)
+          throw this.#failure(at, `device ${from} has no ${step.tensor} ${number} at level ${step.level} to send`);
+        for (const device of to) this.#held[device]?.set(`${mark}${step.tensor} ${number}`, step.level);
+      }
+    }
+  }
+
+  #reads(operation: Operation, reads: readonly (readonly number[])[], device: number, at: number): void {
+    for (const [i, name] of operation.inputs.entries()) {
+      if (name === this.#program.input) continue; // the client's
+      for (const number of reads[i] as readonly number[]) {
+        if (!this.#held[device]?.has(`${name} ${number}`))
+          throw this.#failure(at, `device ${device} reads ${name} ${number}, which it does not have`);
+      }
+    }
+  }
+
+  #make(name: string, number: number, device: number, phase: "whole" | "sums" | "finish", at: number): void {
+    const held = this.#held[device] as Map<string, number>;
+    if (phase === "finish" && !held.delete(`+${name} ${number}`))
+      throw this.#failure(at, `device ${device} finishes ${name} ${number} without a sum of it`);
+    const level = phase === "sums" ? 64 : (this.#program.tensors[name]?.level ?? 0);
+    held.set(`${phase === "sums" ? "+" : ""}${name} ${number}`, level);
+  }
+
+  #all(name: string): number[] {
+    const tensor = this.#program.tensors[name];
+    return tensor === undefined ? [] : Array.from({ length: ciphertextsOf(tensor) }, (_, i) => i);
+  }
+
+  #number(name: string, number: number, at: number): void {
+    const tensor = this.#program.tensors[name];
+    if (tensor === undefined || number >= ciphertextsOf(tensor))
+      throw this.#failure(at, `there is no ciphertext ${number} of ${name}`);
+  }
+
+  #failure(at: number, message: string): AegisError {
+    const step = this.#plan.steps[at] as Step;
+    const operation = this.#program.operations[step.operation];
+    const place = operation === undefined ? "" : ` (${describeOperation(operation)})`;
+    return new AegisError("plan", `plan: step ${at}${place}: ${message}`, {
+      hint: "make it again with aegis plan --out",
+    });
+  }
+}
