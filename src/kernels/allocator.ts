@@ -11,8 +11,12 @@ const unit = 64;
 /** Blocks looked at in the own class of a size before a larger class is taken. */
 const scanned = 32;
 
-/** Index of the size class of `units`; all blocks of a class differ by less than an eighth. */
-function sizeClass(units: number): number {
+/** Largest size, in units, that has a class of its own: 128 GiB; a null backend may plan for more. */
+const largestClass = 2 ** 31 - 1;
+
+/** Index of the size class of `units`; all blocks of a class but the last differ by less than an eighth. */
+function sizeClass(size: number): number {
+  const units = Math.min(size, largestClass);
   const log = 31 - Math.clz32(units);
   return log < 3 ? units : ((log - 2) << 3) + ((units >>> (log - 3)) & 7);
 }
@@ -33,7 +37,7 @@ export class Allocator {
   readonly #free = new Map<number, number>();
   readonly #freeByEnd = new Map<number, number>();
   readonly #pressure = new Set<() => boolean>();
-  readonly #classes: Set<number>[] = Array.from({ length: sizeClass(2 ** 26) + 1 }, () => new Set<number>());
+  readonly #classes: Set<number>[] = Array.from({ length: sizeClass(largestClass) + 1 }, () => new Set<number>());
 
   /**
    * @param base - bytes at the bottom that are not for allocation; they count as used

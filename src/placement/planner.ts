@@ -20,6 +20,9 @@ export const maximumDevices = 64;
 /** Workspace that a chunk of sums may take on a device, by default. */
 export const defaultChunkBytes = 2 ** 30;
 
+/** How much longer than the fastest plan one may take that sends less, if it is still ahead of all rivals. */
+const patience = 1.01;
+
 /** What a planner knows of the machine and the program besides the program itself. */
 export interface PlanSetting {
   readonly parameters: Parameters;
@@ -55,11 +58,24 @@ export interface Planned {
 export function makePlan(program: Program, setting: PlanSetting, options: PlanOptions): Planned {
   const devices = integerIn("devices", options.devices, 1, maximumDevices);
   if (isCut(options.strategy)) return cutPlan(program, setting, options.strategy, options);
-  const rivals: StrategyName[] =
-    options.strategy === "aegis" && devices > 1 ? ["aegis", "megatron", "tensor", "data"] : [options.strategy];
-  const candidates = rivals.map((strategy) => wholePlan(program, setting, { ...options, strategy }));
-  const best = candidates.reduce((a, b) => (b.timeline.seconds < a.timeline.seconds ? b : a));
-  return { ...best, plan: { ...best.plan, strategy: options.strategy } };
+  if (options.strategy !== "aegis" || devices === 1) return wholePlan(program, setting, options);
+  const rivals = (["megatron", "tensor", "data"] as const).map((strategy) =>
+    wholePlan(program, setting, { ...options, strategy }),
+  );
+  // A rival's modes without what it sends needlessly are candidates too.
+  const candidates = [
+    wholePlan(program, setting, options),
+    ...rivals.map(({ modes }) => planWith(program, setting, options, modes)),
+  ];
+  return fewestBytes(candidates, Math.min(...rivals.map(({ timeline }) => timeline.seconds)));
+}
+
+/** Of the plans that are no slower than the best rival (or than the fastest), the one that sends least. */
+function fewestBytes(candidates: readonly Planned[], rival: number): Planned {
+  const fastest = Math.min(...candidates.map(({ timeline }) => timeline.seconds));
+  const limit = Math.max(fastest, Math.min(rival, fastest * patience));
+  const fit = candidates.filter(({ timeline }) => timeline.seconds <= limit);
+  return fit.reduce((a, b) => (b.bytes.total < a.bytes.total ? b : a));
 }
 
 /** A plan on whole ciphertexts. */

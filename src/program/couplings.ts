@@ -14,7 +14,7 @@
  * or permutes (the NTTs around a change of basis, automorphisms).
  */
 import type { Geometry } from "./layout.ts";
-import { diagonalAt, diagonalCount } from "./layout.ts";
+import { diagonalAt } from "./layout.ts";
 import { bootstrapPairs } from "./pairs.ts";
 import { type Part, range } from "./part.ts";
 import { ciphertextsOf, type Operation, type OperationKind, type Program, type Tensor } from "./program.ts";
@@ -93,41 +93,41 @@ export function readsOf(program: Pick<Program, "tensors" | "geometry">, operatio
   return operation.inputs.map((name, i) => {
     const input = tensors[name] as Tensor;
     const { axis, block } = inputCoupling(entry, i);
+    const terms = axis === "reduced" ? (part.summed ?? range(input.count)) : range(input.count);
+    const across = block === "pointwise" ? undefined : blocksAcross(geometry, operation, input, part);
     const read = new Set<number>();
+    const wholeBlocks = new Set<number>();
     for (const [o, indices] of part.outputs.entries()) {
       const { count } = tensors[operation.outputs[o] as string] as Tensor;
-      const blocks = new Map<string, { block: number; places: readonly number[] }>();
       for (const index of indices) {
         const place = index % count;
-        const of = block === "pointwise" ? Math.floor(index / count) : -1;
-        const places = placesRead(input, axis, place, part);
-        const keyBlocks = block === "pointwise" ? [of] : keyBlocksRead(geometry, operation, input, place, part);
-        for (const b of keyBlocks) {
-          const key = axis === "pointwise" ? `${b} ${place}` : `${b}`;
-          if (!blocks.has(key)) blocks.set(key, { block: b, places });
+        const blocks = across === undefined ? [Math.floor(index / count)] : across(place);
+        for (const b of blocks) {
+          if (axis === "pointwise") read.add(b * input.count + (input.count === 1 ? 0 : place));
+          else wholeBlocks.add(b);
         }
       }
-      for (const { block: b, places } of blocks.values()) for (const p of places) read.add(b * input.count + p);
     }
-    return [...read].sort((a, b) => a - b);
+    for (const b of wholeBlocks) for (const place of terms) read.add(b * input.count + place);
+    return [...read].sort((x, y) => x - y);
   });
 }
 
-/** Places along the input's axis. */
-function placesRead(input: Tensor, axis: Coupling, place: number, part: Part): readonly number[] {
-  if (axis === "pointwise") return [input.count === 1 ? 0 : place];
-  return axis === "reduced" ? (part.summed ?? range(input.count)) : range(input.count);
-}
-
-/** Blocks of an input that is read across blocks. */
-function keyBlocksRead(geometry: Geometry, operation: Operation, input: Tensor, place: number, part: Part): number[] {
+/** Blocks of an input that is read across blocks, by place of the output. */
+function blocksAcross(
+  geometry: Geometry,
+  operation: Operation,
+  input: Tensor,
+  part: Part,
+): (place: number) => readonly number[] {
   // A diagonal is of one block of keys; a context sums those of the diagonals that it is given.
-  if (operation.kind === "scores" && geometry.layout === "long") return [diagonalAt(geometry, place).keyBlock];
-  if (operation.kind === "context" && geometry.layout === "long") {
-    const diagonals = part.summed ?? range(diagonalCount(geometry));
-    return [...new Set(diagonals.map((index) => diagonalAt(geometry, index).keyBlock))];
-  }
-  return range(input.blocks);
+  if (operation.kind === "scores" && geometry.layout === "long")
+    return (place) => [diagonalAt(geometry, place).keyBlock];
+  const all =
+    operation.kind === "context" && geometry.layout === "long" && part.summed !== undefined
+      ? [...new Set(part.summed.map((index) => diagonalAt(geometry, index).keyBlock))]
+      : range(input.blocks);
+  return () => all;
 }
 
 /** Whole pairs, wherever their members lie. */

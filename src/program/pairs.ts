@@ -21,3 +21,13 @@ export function bootstrapPairs(tensors: readonly Pick<Tensor, "blocks" | "count"
   }
   return pairs;
 }
+
+/** How many bootstrappings the tensors take together. */
+export function bootstrapCount(tensors: readonly Pick<Tensor, "blocks" | "count">[]): number {
+  let count = 0;
+  for (let block = 0; tensors.some(({ blocks }) => block < blocks); block++) {
+    const members = tensors.reduce((sum, tensor) => sum + (block < tensor.blocks ? tensor.count : 0), 0);
+    count += Math.ceil(members / 2);
+  }
+  return count;
+}

@@ -7,7 +7,7 @@
 import { AegisError } from "../base/errors.ts";
 import {
   bootstrapBound,
-  bootstrapPairs,
+  bootstrapCount,
   describeOperation,
   type Operation,
   type Program,
@@ -117,7 +117,7 @@ function decisions(
 }
 
 function refreshCost(program: UnscheduledProgram, decision: Decision, costs: CostModel): number {
-  return bootstrapPairs(decision.refreshed.map((name) => program.tensors[name] as Tensor)).length * costs.bootstrap();
+  return bootstrapCount(decision.refreshed.map((name) => program.tensors[name] as Tensor)) * costs.bootstrap();
 }
 
 function apply(

@@ -1,0 +1,65 @@
+/**
+ * Why a plan is as it is: for every operation (those of one shape once) the mode that was chosen, and
+ * by how much the best plan with another mode there would be slower.
+ */
+import { describeOperation, type Operation, type Program, type Tensor } from "../program/index.ts";
+import { shapeOf } from "./holdings.ts";
+import { modesFor, type SearchOptions, searchModes } from "./search.ts";
+import type { Mode } from "./strategies.ts";
+
+export interface Explanation {
+  readonly operation: string;
+  /** Operations of this shape. */
+  readonly times: number;
+  readonly chosen: Mode;
+  /** Other modes, and how many seconds longer the whole would take with the best of everything else. */
+  readonly rejected: readonly { readonly mode: Mode; readonly slowerBy: number }[];
+}
+
+export function explain(program: Program, modes: readonly Mode[], options: SearchOptions): Explanation[] {
+  const { cost } = searchModes(program, { ...options, forced: new Map(modes.entries()) });
+  const seen = new Map<string, { index: number; times: number }>();
+  for (const [index, operation] of program.operations.entries()) {
+    if (operation.kind === "input" || operation.kind === "output") continue;
+    const key = `${shapeOf(program, operation)} @${operation.level} ${modes[index]}`;
+    const known = seen.get(key);
+    if (known === undefined) seen.set(key, { index, times: 1 });
+    else known.times++;
+  }
+  return [...seen.values()].map(({ index, times }) => {
+    const operation = program.operations[index] as Operation;
+    const chosen = modes[index] as Mode;
+    const others = modesFor(program, operation, options).filter((mode) => mode !== chosen);
+    const rejected = others
+      .map((mode) => ({
+        mode,
+        slowerBy: searchModes(program, { ...options, forced: new Map([[index, mode]]) }).cost - cost,
+      }))
+      .sort((a, b) => a.slowerBy - b.slowerBy);
+    return { operation: describeOperation(operation), times, chosen, rejected };
+  });
+}
+
+/** What a mode means for an operation, in words. */
+export function describeMode(program: Program, operation: Operation, mode: Mode): string {
+  const output = program.tensors[operation.outputs[0] as string] as Tensor;
+  const input = program.tensors[(operation.inputs[0] ?? "") as string];
+  switch (mode) {
+    case "replicated":
+      return "everything on every device";
+    case "single":
+      return "on one device";
+    case "outputs":
+      return "a result on each device in turn";
+    case "axis":
+      return `${output.axis}s shared out (${output.count})`;
+    case "block":
+      return `token blocks shared out (${output.blocks})`;
+    case "summed-axis":
+      return `sums over the ${input?.axis ?? "axis"} where its ciphertexts are, results shared out (${output.count})`;
+    case "summed-block":
+      return `sums over the ${input?.axis ?? "axis"} where its ciphertexts are, results by token block`;
+    case "summed-single":
+      return `sums over the ${input?.axis ?? "axis"} where its ciphertexts are, the result on one device`;
+  }
+}
