@@ -6,8 +6,8 @@ import { createWasmBackend } from "./wasm/backend.ts";
 export type { Backend, ConversionTable, Limbs, MemoryReport, RingKernels } from "./backend.ts";
 export { limbPadding, maximumPrime, minimumPrime } from "./backend.ts";
 export { emptyWork, type KernelName, type KernelWork, kernelNames, NullBackend } from "./null/backend.ts";
-export { type CollectiveName, type Communicator, collectiveNames } from "./sharded/communicator.ts";
 export { createReferenceBackend, type ReferenceBackendOptions } from "./reference/backend.ts";
+export * from "./sharded/index.ts";
 export { createWasmBackend, type WasmBackendOptions } from "./wasm/backend.ts";
 
 /** Names of the backends. */

@@ -1,5 +1,5 @@
 /** Which ciphertexts of a tensor belong to which device. Depends on sizes alone. */
-import type { Geometry, Tensor } from "../program/index.ts";
+import { diagonalAt, type Geometry, type Tensor } from "../program/index.ts";
 import type { Mode } from "./strategies.ts";
 
 /** Places 0 … count − 1 in runs of almost equal length, one a device. */
@@ -12,14 +12,14 @@ export function contiguous(count: number, devices: number): number[][] {
 }
 
 /**
- * Places along a tensor's axis by device. Diagonals go by whole giant steps, dealt out in turn: their
- * sums are rounded by giant step, and chunks of them are shared evenly.
+ * Places along a tensor's axis by device. Diagonals go by whole giant steps (of all blocks of
+ * keys), dealt out in turn: sums are rounded by giant step, and chunks of them are shared evenly.
  */
 export function axisShares(geometry: Geometry, tensor: Pick<Tensor, "axis" | "count">, devices: number): number[][] {
   if (tensor.axis !== "diagonal" || geometry.layout === "short") return contiguous(tensor.count, devices);
   const shares: number[][] = Array.from({ length: devices }, () => []);
   for (let place = 0; place < tensor.count; place++)
-    (shares[Math.floor(place / geometry.babySteps) % devices] as number[]).push(place);
+    (shares[diagonalAt(geometry, place).giant % devices] as number[]).push(place);
   return shares;
 }
 

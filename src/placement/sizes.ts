@@ -6,12 +6,15 @@ import { sumShape } from "../transformer/index.ts";
 /** What sizes depend on besides the program. */
 export type RingSizes = Pick<Parameters, "degree" | "limbs" | "specialCount">;
 
-/** Bytes of a ciphertext on the wire: two polynomials of u32 residues. */
+/** Words before every ciphertext or sum on the wire: its exact scale (two words), level, slots. */
+export const headerWords = 4;
+
+/** Bytes of a ciphertext on the wire: a header and two polynomials of u32 residues. */
 export function ciphertextBytes(ring: RingSizes, level: number): number {
-  return 2 * ring.limbs(level) * ring.degree * 4;
+  return 4 * headerWords + 2 * ring.limbs(level) * ring.degree * 4;
 }
 
-/** Bytes of a partial sum of output `o` on the wire. */
+/** Bytes of a partial sum of output `o` on the wire: a header and its polynomials. */
 export function sumBytes(
   ring: RingSizes,
   program: Pick<Program, "tensors" | "geometry">,
@@ -20,5 +23,5 @@ export function sumBytes(
 ): number {
   const { polynomials, extended } = sumShape(program, operation, o);
   const limbs = ring.limbs(operation.level as number) + (extended ? ring.specialCount : 0);
-  return polynomials * limbs * ring.degree * 4;
+  return 4 * headerWords + polynomials * limbs * ring.degree * 4;
 }

@@ -157,10 +157,11 @@ describe("a real run", () => {
     const forecast = small.program.operations.map(() => 0.5);
     await run.run({ onProgress: (progress) => seen.push(progress), forecast });
     const { operations } = small.program;
-    expect(seen.map(({ done }) => done)).toEqual(operations.map((_, i) => i));
+    // The input is there at the beginning; an operation may take several steps.
+    expect([...new Set(seen.map(({ done }) => done))]).toEqual(operations.slice(1, -1).map((_, i) => i + 1));
     expect(seen.every(({ total }) => total === operations.length)).toBe(true);
-    expect(seen[1].operation).toBe("layer 0 → attention → replicate");
-    expect(seen[0].secondsLeft).toBe(0.5 * operations.length);
+    expect(seen[0].operation).toBe("layer 0 → attention → replicate");
+    expect(seen[0].secondsLeft).toBe(0.5 * (operations.length - 1));
     expect(seen.at(-1)?.secondsLeft).toBeLessThan(seen[0].secondsLeft as number);
   });
 

@@ -14,10 +14,13 @@ import {
   residentKeyBytes,
 } from "../ckks/index.ts";
 import { type KernelWork, type MemoryReport, NullBackend } from "../kernels/index.ts";
-import { bootstrapPairs, ciphertextsOf, type Program, slotsOf, type Tensor } from "../program/index.ts";
+import { headerWords, type Plan, singlePlan } from "../placement/index.ts";
+import { bootstrapCount, type Operation, type Program, slotsOf, type Tensor } from "../program/index.ts";
 import { Environment, emptyWeights, RecordingKeys } from "../transformer/index.ts";
 import { CountingKeys, type KeyUses } from "./counting-keys.ts";
-import { runProgram } from "./run.ts";
+import { Runner } from "./device/runner.ts";
+import type { SentBytes } from "./fabric/ledger.ts";
+import { createLocalFabric, type LocalEndpoint } from "./fabric/local.ts";
 
 /** A key that a program asks for. */
 export interface NeededKey {
@@ -41,56 +44,96 @@ export interface Requirements {
   readonly keySequence: readonly KeyUse[];
 }
 
-/** Runs the program on the null device. */
+/** Runs the program on one null device. */
 export async function requirements(program: Program, parameters: Parameters): Promise<Requirements> {
-  const backend = new NullBackend();
-  const context = new Context(parameters, backend);
-  const recorded = new RecordingKeys(context);
-  const keys = new CountingKeys(recorded);
-  using bootstrapper = new Bootstrapper(context, slotsOf(program.geometry));
-  const environment = new Environment(new Evaluator(context, keys), program.geometry, program.length, bootstrapper);
-  const embeddings = program.tensors[program.input] as Tensor;
-  const level = embeddings.level as number;
-  const moduli = parameters.moduli(level);
-  const input = Array.from(
-    { length: ciphertextsOf(embeddings) },
-    () =>
-      new Ciphertext(
-        [context.ring.poly(moduli, "ntt"), context.ring.poly(moduli, "ntt")],
-        level,
-        parameters.scale,
-        slotsOf(program.geometry),
-      ),
-  );
-  const { output } = await runProgram(
-    program,
-    environment,
-    { weights: (operation, index) => emptyWeights(program, operation, index) },
-    input,
-  );
-  for (const a of [...output, ...input]) a.dispose();
-  const needed = [...recorded.levels].map(([name, highest]) => ({
-    name,
-    level: highest,
-    bytes: parameters.keyBytes(highest).expanded,
-  }));
-  return {
-    keys: needed.sort((a, b) => b.level - a.level || (a.name < b.name ? -1 : 1)),
-    keyBytes: needed.reduce((sum, key) => sum + key.bytes, 0),
-    compressedKeyBytes: needed.reduce((sum, key) => sum + parameters.keyBytes(key.level).compressed, 0),
-    workBytes: backend.memory().peak - recorded.bytes,
-    counts: { ...keys.uses, bootstraps: bootstrapCount(program) },
-    work: { ...backend.work },
-    keySequence: recorded.sequence,
-  };
+  const { devices } = await planRequirements(program, parameters, singlePlan(program, parameters));
+  return devices[0] as Requirements;
+}
+
+/** What every device of a plan will need, and what they will send. */
+export interface PlanRequirements {
+  readonly devices: readonly Requirements[];
+  readonly sent: readonly SentBytes[];
+}
+
+/** Runs a plan on null devices, step by step in turn. */
+export async function planRequirements(
+  program: Program,
+  parameters: Parameters,
+  plan: Plan,
+): Promise<PlanRequirements> {
+  const endpoints = createLocalFabric(plan.devices, { wordsMoved: headerWords });
+  const devices = endpoints.map((endpoint) => new NullDevice(program, parameters, plan, endpoint));
+  for (const index of plan.steps.keys()) {
+    for (const { runner } of devices) runner.begin(index);
+    for (const { runner } of devices) runner.end(index);
+  }
+  const sent = endpoints.map(({ ledger }) => ledger.bytes);
+  return { devices: devices.map((device) => device.finish()), sent };
+}
+
+/** A device that executes nothing and counts everything. */
+class NullDevice {
+  readonly runner: Runner;
+  readonly #program: Program;
+  readonly #backend = new NullBackend();
+  readonly #recorded: RecordingKeys;
+  readonly #keys: CountingKeys;
+  readonly #bootstrapper: Bootstrapper;
+  readonly #input: Ciphertext[];
+
+  constructor(program: Program, parameters: Parameters, plan: Plan, endpoint: LocalEndpoint) {
+    this.#program = program;
+    const context = new Context(parameters, this.#backend);
+    this.#recorded = new RecordingKeys(context);
+    this.#keys = new CountingKeys(this.#recorded);
+    this.#bootstrapper = new Bootstrapper(context, slotsOf(program.geometry));
+    const environment = new Environment(
+      new Evaluator(context, this.#keys),
+      program.geometry,
+      program.length,
+      this.#bootstrapper,
+    );
+    const constants = { weights: (linear: Operation, index: number) => emptyWeights(program, linear, index) };
+    this.runner = new Runner({ program, plan, environment, constants, endpoint });
+    const level = (program.tensors[program.input] as Tensor).level as number;
+    const moduli = parameters.moduli(level);
+    const poly = () => context.ring.poly(moduli, "ntt");
+    this.#input = this.runner.inputNumbers().map((number) => {
+      const ciphertext = new Ciphertext([poly(), poly()], level, parameters.scale, slotsOf(program.geometry));
+      this.runner.lend(number, ciphertext);
+      return ciphertext;
+    });
+  }
+
+  finish(): Requirements {
+    for (const a of [...this.runner.takeOutput(), ...this.#input]) a.dispose();
+    this.runner.dispose();
+    this.#bootstrapper[Symbol.dispose]();
+    const { parameters } = this.#recorded.context;
+    const needed = [...this.#recorded.levels].map(([name, highest]) => ({
+      name,
+      level: highest,
+      bytes: parameters.keyBytes(highest).expanded,
+    }));
+    return {
+      keys: needed.sort((a, b) => b.level - a.level || (a.name < b.name ? -1 : 1)),
+      keyBytes: needed.reduce((sum, key) => sum + key.bytes, 0),
+      compressedKeyBytes: needed.reduce((sum, key) => sum + parameters.keyBytes(key.level).compressed, 0),
+      workBytes: this.#backend.memory().peak - this.#recorded.bytes,
+      counts: { ...this.#keys.uses, bootstraps: bootstrapsOf(this.#program) },
+      work: { ...this.#backend.work },
+      keySequence: this.#recorded.sequence,
+    };
+  }
 }
 
 /** Bootstrappings of a run; a pair counts once. */
-function bootstrapCount(program: Program): number {
+function bootstrapsOf(program: Program): number {
   let count = 0;
   for (const operation of program.operations) {
     if (operation.kind !== "bootstrap") continue;
-    count += bootstrapPairs(operation.inputs.map((name) => program.tensors[name] as Tensor)).length;
+    count += bootstrapCount(operation.inputs.map((name) => program.tensors[name] as Tensor));
   }
   return count;
 }

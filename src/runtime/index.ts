@@ -1,5 +1,25 @@
 /** Runs programs: on a real backend, or dry on the null device. */
+
+export { digestOf } from "./checkpoint.ts";
 export { CountingKeys, type KeyUses } from "./counting-keys.ts";
-export { keyBudget, keyTraffic, type NeededKey, type Requirements, requirements } from "./dry-run.ts";
+export { type DeviceKind, deviceKinds } from "./device/messages.ts";
+export {
+  keyBudget,
+  keyTraffic,
+  type NeededKey,
+  type PlanRequirements,
+  planRequirements,
+  type Requirements,
+  requirements,
+} from "./dry-run.ts";
 export { measureKernels, measurePaging } from "./kernel-times.ts";
 export { type Progress, type RunOptions, type RunResult, runProgram } from "./run.ts";
+export {
+  type CommunicationReport,
+  type DeviceReport,
+  defaultDeviceMemory,
+  type PlanRun,
+  type PlanRunResult,
+  runPlan,
+  shareKey,
+} from "./run-plan.ts";

@@ -1,11 +1,11 @@
-/**
- * Runs a program on one device: operation by operation, tensors freed after their last reader. The
- * device is whatever backend stands behind the environment, real or null.
- */
-import { throwIfAborted, withPath } from "../base/errors.ts";
+/** Runs a program on one device, in this thread. */
+import { throwIfAborted } from "../base/errors.ts";
 import type { Ciphertext } from "../ckks/index.ts";
+import { singlePlan } from "../placement/index.ts";
 import { describeOperation, type Program } from "../program/index.ts";
-import { type Constants, type Environment, executeOperation } from "../transformer/index.ts";
+import type { Constants, Environment } from "../transformer/index.ts";
+import { Runner } from "./device/runner.ts";
+import { createLocalFabric, type LocalEndpoint } from "./fabric/local.ts";
 
 /** Where a run is. */
 export interface Progress {
@@ -34,6 +34,8 @@ export interface RunResult {
 }
 
 /**
+ * Runs a program on the device behind an environment, in this thread: a plan of one device.
+ *
  * @param input the encrypted input, left unchanged
  * @throws whatever an operation throws, with its place in the model in front; `aborted`
  */
@@ -44,53 +46,31 @@ export async function runProgram(
   input: readonly Ciphertext[],
   options: RunOptions = {},
 ): Promise<RunResult> {
-  const tensors = new Map<string, readonly Ciphertext[]>();
-  const reads = remainingReads(program);
-  const seconds: number[] = [];
+  const plan = singlePlan(program, environment.evaluator.context.parameters);
+  const [endpoint] = createLocalFabric(1) as [LocalEndpoint];
+  const runner = new Runner({ program, plan, environment, constants, endpoint });
   const start = performance.now();
-  const free = (name: string): void => {
-    if (name !== program.input) for (const a of tensors.get(name) ?? []) a.dispose();
-    tensors.delete(name);
-  };
   try {
-    for (const [index, operation] of program.operations.entries()) {
+    for (const number of runner.inputNumbers()) runner.lend(number, input[number] as Ciphertext);
+    for (const [index, { operation }] of plan.steps.entries()) {
       throwIfAborted(options.signal);
-      options.onProgress?.(progress(program, index, (performance.now() - start) / 1000, options.forecast));
-      const began = performance.now();
-      if (operation.kind === "input") tensors.set(operation.outputs[0] as string, input);
-      else if (operation.kind !== "output") {
-        const inputs = operation.inputs.map((name) => tensors.get(name) as readonly Ciphertext[]);
-        const results = withPath(describeOperation(operation), () =>
-          executeOperation(environment, program, operation, inputs, constants),
-        );
-        for (const [i, name] of operation.outputs.entries()) tensors.set(name, results[i] as Ciphertext[]);
-      }
-      for (const name of new Set(operation.inputs)) {
-        const left = (reads.get(name) as number) - 1;
-        reads.set(name, left);
-        if (left === 0 && name !== program.output) free(name);
-      }
-      seconds.push((performance.now() - began) / 1000);
+      options.onProgress?.(progress(program, operation, (performance.now() - start) / 1000, options.forecast));
+      runner.step(index);
       await new Promise((resolve) => setImmediate(resolve)); // lets signals and progress through
     }
-    const output = tensors.get(program.output) as Ciphertext[];
-    tensors.delete(program.output);
-    return { output, seconds };
-  } catch (error) {
-    for (const name of [...tensors.keys()]) free(name);
-    throw error;
+    return { output: runner.takeOutput(), seconds: Array.from(runner.operations) };
+  } finally {
+    runner.dispose();
   }
 }
 
-function remainingReads(program: Program): Map<string, number> {
-  const reads = new Map<string, number>();
-  for (const operation of program.operations) {
-    for (const name of new Set(operation.inputs)) reads.set(name, (reads.get(name) ?? 0) + 1);
-  }
-  return reads;
-}
-
-function progress(program: Program, index: number, elapsed: number, forecast: readonly number[] | undefined): Progress {
+/** Where a run is when operation `index` is about to run. */
+export function progress(
+  program: Program,
+  index: number,
+  elapsed: number,
+  forecast: readonly number[] | undefined,
+): Progress {
   const operation = program.operations[index];
   let secondsLeft: number | undefined;
   if (forecast !== undefined) {

@@ -13,9 +13,9 @@ import {
   type KeyStoreOptions,
 } from "../ckks/index.ts";
 import type { Checkpoint } from "../model/index.ts";
-import { type Program, slotsOf, type WeightExpression } from "../program/index.ts";
+import { type Program, slotsOf } from "../program/index.ts";
 import { CountingKeys, type KeyUses, type RunOptions, type RunResult, runProgram } from "../runtime/index.ts";
-import { type Constants, Environment, foldWeights } from "../transformer/index.ts";
+import { Environment, weightsOf } from "../transformer/index.ts";
 
 export class Server implements Disposable {
   readonly #checkpoint: Checkpoint;
@@ -53,10 +53,7 @@ export class Server implements Disposable {
   /** Runs the program; the caller disposes of the output. */
   async infer(input: readonly Ciphertext[], options: RunOptions = {}): Promise<RunResult> {
     if (this.#keySequence !== undefined) this.#keys.expect(this.#keySequence);
-    const constants: Constants = {
-      weights: ({ weights }, index) => foldWeights(weights[index] as WeightExpression, this.#checkpoint),
-    };
-    return runProgram(this.#program, this.#environment, constants, input, options);
+    return runProgram(this.#program, this.#environment, weightsOf(this.#checkpoint), input, options);
   }
 
   /** Key switches so far. */

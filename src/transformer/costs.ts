@@ -53,22 +53,22 @@ export class RecordingKeys implements KeySource {
   readonly sequence: KeyUse[] = [];
   /** Backend memory that the stand-ins take. */
   bytes = 0;
-  readonly #context: Context;
+  readonly context: Context;
   readonly #loaded = new Map<string, LoadedKey>();
 
   constructor(context: Context) {
-    this.#context = context;
+    this.context = context;
   }
 
   key(name: KeyName, level: number): LoadedKey {
     this.sequence.push({ name, level });
     this.levels.set(name, Math.max(level, this.levels.get(name) ?? 0));
-    const { parameters, ring } = this.#context;
+    const { parameters, ring } = this.context;
     const specialCount = name === "dense-to-sparse" ? ephemeralSpecialCount : parameters.specialCount;
     const shape = `${level} ${specialCount}`;
     let loaded = this.#loaded.get(shape);
     if (loaded === undefined) {
-      const moduli = keyModuli(this.#context, level, specialCount);
+      const moduli = keyModuli(this.context, level, specialCount);
       const half = parameters.digitsAt(level).map(() => ring.poly(moduli, "ntt"));
       this.bytes += half.reduce((sum, poly) => sum + poly.bytes, 0);
       loaded = { level, specialCount, a: half, b: half };

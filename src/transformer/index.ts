@@ -15,6 +15,6 @@ export {
 } from "./operators/execute.ts";
 export { PartialSum } from "./operators/sum.ts";
 export { type CostModel, schedule } from "./schedule.ts";
-export { typicalCalibration } from "./typical.ts";
 export { Twin, type TwinResult } from "./twin.ts";
-export { type FoldedWeights, foldWeights } from "./weights.ts";
+export { typicalCalibration } from "./typical.ts";
+export { type FoldedWeights, foldWeights, type WeightSource, weightsOf } from "./weights.ts";

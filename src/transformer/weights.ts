@@ -5,6 +5,7 @@
 import { AegisError } from "../base/errors.ts";
 import type { Checkpoint, LayerWeights, LinearWeights, NormWeights } from "../model/index.ts";
 import type { WeightExpression } from "../program/index.ts";
+import type { Constants } from "./operators/execute.ts";
 
 /** y = matrix·x + bias; matrix [rows × columns] row-major. */
 export interface FoldedWeights {
@@ -14,8 +15,29 @@ export interface FoldedWeights {
   readonly bias: Float64Array;
 }
 
+/** What of a checkpoint the operators read. Can be posted to another thread. */
+export interface WeightSource extends Pick<Checkpoint, "layers" | "pooler" | "classifier"> {
+  readonly config: Pick<Checkpoint["config"], "hiddenSize">;
+}
+
+/** Weights for operators, those of the operation that asked last kept. */
+export function weightsOf(source: WeightSource): Constants {
+  let id = -1;
+  let folded: (FoldedWeights | undefined)[] = [];
+  return {
+    weights: (operation, index) => {
+      if (operation.id !== id) {
+        id = operation.id;
+        folded = [];
+      }
+      folded[index] ??= foldWeights(operation.weights[index] as WeightExpression, source);
+      return folded[index] as FoldedWeights;
+    },
+  };
+}
+
 /** The numbers that an expression stands for. */
-export function foldWeights(expression: WeightExpression, checkpoint: Checkpoint): FoldedWeights {
+export function foldWeights(expression: WeightExpression, checkpoint: WeightSource): FoldedWeights {
   const { matrix, bias, rows, columns } = startingWeights(expression, checkpoint);
   if (expression.inputNorm !== null) {
     const norm = lookup(checkpoint, expression.inputNorm) as NormWeights;
@@ -36,7 +58,7 @@ export function foldWeights(expression: WeightExpression, checkpoint: Checkpoint
   return { rows, columns, matrix, bias };
 }
 
-function startingWeights(expression: WeightExpression, checkpoint: Checkpoint): FoldedWeights {
+function startingWeights(expression: WeightExpression, checkpoint: WeightSource): FoldedWeights {
   if (expression.parameter === "identity") {
     const size = checkpoint.config.hiddenSize;
     const matrix = new Float64Array(size * size);
@@ -66,7 +88,7 @@ function centre(matrix: Float64Array, bias: Float64Array, rows: number, columns:
 }
 
 /** `layers.0.query`, `pooler`, `embeddings.layerNorm`, … */
-function lookup(checkpoint: Checkpoint, name: string): LinearWeights | NormWeights {
+function lookup(checkpoint: WeightSource, name: string): LinearWeights | NormWeights {
   const parts = name.split(".");
   let found: unknown;
   if (parts[0] === "layers") {

@@ -1,5 +1,5 @@
 /** A small model compiled for an insecure ring, with its client and its server. */
-import { Context, insecureRandomness } from "../../src/ckks/index.ts";
+import { Context, type EvaluationKey, insecureRandomness } from "../../src/ckks/index.ts";
 import { Client } from "../../src/client/index.ts";
 import { type Backend, createBackend, kernelNames } from "../../src/kernels/index.ts";
 import { embed } from "../../src/model/index.ts";
@@ -48,11 +48,12 @@ export function parties(
   { context, model, program, needed }: SmallProgram,
   seed = 7,
   withheld = "",
-): { client: Client; server: Server } {
+): { client: Client; server: Server; keys: EvaluationKey[] } {
   const client = new Client(context, model.checkpoint, insecureRandomness(seed));
   const server = new Server(context, model.checkpoint, program);
-  for (const key of client.keys(needed.keys)) if (key.name !== withheld) server.addKey(key);
-  return { client, server };
+  const keys = [...client.keys(needed.keys)].filter(({ name }) => name !== withheld);
+  for (const key of keys) server.addKey(key);
+  return { client, server, keys };
 }
 
 /** The twin's logits of the model's text of the program's length. */

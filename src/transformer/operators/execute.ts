@@ -94,7 +94,7 @@ export function executeOperation(
     case "add":
       return each((i) => environment.evaluator.add(first?.[i] as Ciphertext, second?.[i] as Ciphertext));
     case "scores":
-      return [scores(environment, operation, one(0), one(1))];
+      return [scores(environment, operation, one(0), one(1), part.outputs[0] as readonly number[])];
     case "polynomial":
       return each((i) => polynomial(environment, operation, first?.[i] as Ciphertext, place(program, operation, i)));
     case "offset":
@@ -102,7 +102,7 @@ export function executeOperation(
     case "mask":
       return each((i) => mask(environment, operation, first?.[i] as Ciphertext, place(program, operation, i).block));
     case "expand":
-      return [expand(environment, operation, first as readonly Ciphertext[])];
+      return [expand(environment, operation, first as readonly Ciphertext[], part.outputs[0] as readonly number[])];
     case "denominators":
       return [[denominators(environment, operation, first as readonly Ciphertext[])]];
     case "context":

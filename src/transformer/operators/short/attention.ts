@@ -13,7 +13,6 @@ import {
   groupsOf,
   type ScoresOperation,
   scoreBlocks,
-  scoreCount,
 } from "../../../program/index.ts";
 import type { Environment } from "../environment.ts";
 
@@ -26,12 +25,13 @@ export function replicate(environment: Environment, a: Ciphertext): Ciphertext {
   return lanes === width ? a.clone() : environment.sumRotations(a, copies(lanes / width, -width));
 }
 
-/** Scores of all diagonals; depth 3: product, packing, mask. */
+/** Score ciphertexts `wanted`; depth 3: product, packing, mask. */
 export function scores(
   environment: Environment,
   operation: ScoresOperation,
   query: Ciphertext,
   key: Ciphertext,
+  wanted: readonly number[],
 ): Ciphertext[] {
   const { evaluator, geometry } = environment;
   const level = operation.level as number;
@@ -40,7 +40,7 @@ export function scores(
   using keys = offsetCopies(environment, key, level);
   const blocks = scoreBlocks(geometry);
   const size = geometry.headSize / blocks;
-  return Array.from({ length: scoreCount(geometry) }, (_, part) => {
+  return wanted.map((part) => {
     const products: Ciphertext[] = [];
     {
       using hoisted = evaluator.hoist(keys);
@@ -60,18 +60,21 @@ export function scores(
   });
 }
 
-/** Copies every score to all lanes of its head, one ciphertext per group of diagonals; depth 1. */
+/** Copies every score to all lanes of its head, one ciphertext per group of diagonals, those `wanted`; depth 1. */
 export function expand(
   environment: Environment,
   operation: ExpandOperation,
   packed: readonly Ciphertext[],
+  wanted: readonly number[],
 ): Ciphertext[] {
   const { evaluator, geometry } = environment;
   const level = operation.level as number;
   const { parameters } = evaluator.context;
   const blocks = scoreBlocks(geometry);
   const size = geometry.headSize / blocks;
-  return packed.flatMap((a) => {
+  return packed.flatMap((a, part) => {
+    const here = wanted.filter((number) => Math.floor(number / blocks) === part).map((number) => number % blocks);
+    if (here.length === 0) return [];
     using at = environment.at(a, level);
     using filled = environment.sumWindow(at, -1, size);
     using rotations = new HoistedRotations(evaluator, filled, level, environment.slots);
@@ -79,7 +82,7 @@ export function expand(
     const masks = Array.from({ length: blocks }, (_, block) =>
       blockMask(environment, block, size, operation.factor, level, scale, true),
     );
-    const results = Array.from({ length: blocks }, (_, j) => {
+    const results = here.map((j, place) => {
       using sum = environment.zeroExtended(level, filled.scale * scale);
       const rotated = masks.map((_, block) => rotations.get((j - block) * size));
       evaluator.context.ring.kernels.multiplySumPair(
@@ -91,7 +94,8 @@ export function expand(
         false,
         (masks[0] as Plaintext).logRun,
       );
-      rotations.release((j - blocks + 1) * size); // no later block reads it
+      const next = here[place + 1] ?? Number.POSITIVE_INFINITY;
+      for (let turn = j - blocks + 1; turn <= j && turn < next - blocks + 1; turn++) rotations.release(turn * size); // no later block reads it
       return evaluator.modDownRescale(sum);
     });
     for (const mask of masks) mask.dispose();

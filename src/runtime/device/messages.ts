@@ -1,0 +1,69 @@
+/** What the main thread and device threads say to each other. Everything can be posted. */
+import type { EvaluationKey, KeyName, ParametersSpec, WholeCiphertext } from "../../ckks/index.ts";
+import type { Plan } from "../../placement/index.ts";
+import type { Program } from "../../program/index.ts";
+import type { WeightSource } from "../../transformer/index.ts";
+import type { KeyUses } from "../counting-keys.ts";
+import type { SentBytes } from "../fabric/ledger.ts";
+
+/** Kinds of devices that run in threads. */
+export const deviceKinds = ["wasm", "reference"] as const;
+export type DeviceKind = (typeof deviceKinds)[number];
+
+/** What a device thread is started with. */
+export interface DeviceStart {
+  readonly kind: DeviceKind;
+  readonly memoryBytes: number;
+  readonly spec: ParametersSpec;
+  readonly program: Program;
+  readonly plan: Plan;
+  readonly weights: WeightSource;
+  /** Keys that this device uses; their words may lie in memory that devices share. */
+  readonly keys: readonly EvaluationKey[];
+  /** In the order of use. */
+  readonly keySequence: readonly KeyName[];
+  readonly residentKeyBytes: number;
+}
+
+/** Ciphertexts of the program's input that a device reads. */
+export interface DeviceInput {
+  readonly numbers: readonly number[];
+  readonly ciphertexts: readonly WholeCiphertext[];
+  /** Step to begin with, and what the device held there. */
+  readonly resume?: { readonly step: number; readonly path: string };
+  /** Directory for checkpoints. */
+  readonly checkpoint?: string;
+}
+
+/** A step begins. */
+export interface StepMessage {
+  readonly kind: "step";
+  readonly index: number;
+}
+
+/** A device has written what it holds before step `index`. */
+export interface CheckpointMessage {
+  readonly kind: "checkpoint";
+  readonly index: number;
+  readonly file: string;
+  readonly digest: string;
+}
+
+export type DeviceMessage = StepMessage | CheckpointMessage;
+
+/** What a device says when it is done. */
+export interface DeviceResult {
+  /** Ciphertexts of the program's output that this device has. */
+  readonly numbers: readonly number[];
+  readonly output: readonly WholeCiphertext[];
+  readonly computeSeconds: number;
+  readonly exposedSeconds: number;
+  /** Seconds of computing by operation. */
+  readonly operations: readonly number[];
+  /** Most bytes of backend memory, keys among them. */
+  readonly peakBytes: number;
+  /** Most bytes of keys that were resident. */
+  readonly keyBytes: number;
+  readonly uses: KeyUses;
+  readonly sent: SentBytes;
+}

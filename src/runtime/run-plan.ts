@@ -1,0 +1,215 @@
+/**
+ * Runs a plan on thread devices: a worker for each, with backend memory of its own. Evaluation keys lie
+ * once in memory that all devices of the host share, each device pages in those that it uses.
+ */
+import { AegisError } from "../base/errors.ts";
+import type { EvaluationKey, KeyName, Parameters, WholeCiphertext } from "../ckks/index.ts";
+import { collectiveNames } from "../kernels/index.ts";
+import { bytesOf, lastUses, moduleNames, type Plan } from "../placement/index.ts";
+import {
+  ciphertextsOf,
+  describeOperation,
+  type Operation,
+  type Program,
+  range,
+  type Tensor,
+} from "../program/index.ts";
+import type { WeightSource } from "../transformer/index.ts";
+import { CheckpointFolder } from "./checkpoint.ts";
+import type { KeyUses } from "./counting-keys.ts";
+import type { DeviceInput, DeviceKind, DeviceMessage, DeviceResult, DeviceStart } from "./device/messages.ts";
+import type { Requirements } from "./dry-run.ts";
+import { type Progress, progress } from "./run.ts";
+import { moduleUrl } from "./threads/module-url.ts";
+import { ThreadPool } from "./threads/pool.ts";
+
+/** Backend memory of a device by default: all that WebAssembly gives. */
+export const defaultDeviceMemory = 2 ** 32;
+/** Shared memory for messages, per device. */
+const arenaBytes = 2 ** 28;
+
+export interface PlanRun {
+  readonly program: Program;
+  readonly plan: Plan;
+  readonly parameters: Parameters;
+  readonly weights: WeightSource;
+  /** From {@link shareKey}. */
+  readonly keys: readonly EvaluationKey[];
+  /** What each device needs, from the dry run. */
+  readonly requirements: readonly Requirements[];
+  readonly kind?: DeviceKind;
+  /** Backend memory of each device. */
+  readonly memoryBytes?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+  /** Seconds expected of each operation. */
+  readonly forecast?: readonly number[];
+  readonly stallSeconds?: number;
+  /** Directory to keep what is done in, and to go on from. */
+  readonly checkpoint?: string;
+}
+
+/** One device's figures. */
+export interface DeviceReport {
+  readonly kind: DeviceKind;
+  readonly peakBytes: number;
+  /** Most bytes beside keys: ciphertexts, weights, workspace. */
+  readonly workBytes: number;
+  /** Bytes of the keys that the device uses. */
+  readonly keyBytes: number;
+  readonly busySeconds: number;
+  readonly computeSeconds: number;
+  readonly exposedCommSeconds: number;
+}
+
+export interface CommunicationReport {
+  readonly plannedBytes: number;
+  readonly measuredBytes: number;
+  readonly byModule: Readonly<Record<string, number>>;
+  readonly byCollective: Readonly<Record<string, number>>;
+}
+
+export interface PlanRunResult {
+  readonly output: readonly WholeCiphertext[];
+  /** Seconds of each operation: the most that a device computed for it. */
+  readonly seconds: readonly number[];
+  readonly devices: readonly DeviceReport[];
+  readonly communication: CommunicationReport;
+  readonly counts: KeyUses;
+}
+
+/** A key whose words can be read by all threads of the process. */
+export function shareKey(key: EvaluationKey): EvaluationKey {
+  const shared = (words: Uint32Array): Uint32Array => {
+    if (words.buffer instanceof SharedArrayBuffer) return words;
+    const copy = new Uint32Array(new SharedArrayBuffer(words.byteLength));
+    copy.set(words);
+    return copy;
+  };
+  return { ...key, b: key.b.map(shared) };
+}
+
+/**
+ * @param input the encrypted input, all of it
+ * @throws `device` when a device dies, stalls or runs out of memory; `aborted`; what operations throw
+ */
+export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): Promise<PlanRunResult> {
+  const { program, plan, parameters, weights, kind = "wasm", memoryBytes = defaultDeviceMemory } = run;
+  const folder = run.checkpoint === undefined ? undefined : await CheckpointFolder.open(run.checkpoint, program, plan);
+  const resume = folder?.resume;
+  const started = performance.now();
+  const signal = run.signal;
+  const pool = new ThreadPool({
+    size: plan.devices,
+    module: moduleUrl(import.meta.url, "./device/thread"),
+    deviceName: kind,
+    describeOperation: (id) => describeOperation(program.operations[id] as Operation),
+    fabric: { arenaBytes: plan.devices * arenaBytes },
+    data: (rank): DeviceStart => ({
+      kind,
+      memoryBytes,
+      spec: parameters.spec,
+      program,
+      plan,
+      weights: {
+        config: { hiddenSize: weights.config.hiddenSize },
+        layers: weights.layers,
+        pooler: weights.pooler,
+        classifier: weights.classifier,
+      },
+      ...deviceKeys(run, rank, memoryBytes),
+    }),
+    ...(signal === undefined ? {} : { signal }),
+    ...(run.stallSeconds === undefined ? {} : { stallSeconds: run.stallSeconds }),
+  });
+  try {
+    pool.onMessage((rank, message) => {
+      const told = message as DeviceMessage;
+      if (told.kind === "checkpoint") folder?.saved(rank, told);
+      else if (rank === 0) {
+        const { operation } = plan.steps[told.index] as Plan["steps"][number];
+        run.onProgress?.(progress(program, operation, (performance.now() - started) / 1000, run.forecast));
+      }
+    });
+    const results = await pool.callAll<DeviceResult>("run", (rank): DeviceInput => {
+      const numbers = resume === undefined ? inputNumbers(program, plan, rank) : [];
+      return {
+        numbers,
+        ciphertexts: numbers.map((number) => input[number] as WholeCiphertext),
+        ...(resume === undefined ? {} : { resume: { step: resume.step, path: resume.paths[rank] as string } }),
+        ...(folder === undefined ? {} : { checkpoint: folder.directory }),
+      };
+    });
+    await folder?.finish();
+    return report(run, results, resume?.step ?? 0);
+  } finally {
+    await pool.terminate();
+  }
+}
+
+/** Keys of a device and the memory that they may take of it. */
+function deviceKeys({ keys, requirements, parameters }: PlanRun, rank: number, memoryBytes: number) {
+  const needed = requirements[rank] as Requirements;
+  const names = new Set<KeyName>(needed.keys.map(({ name }) => name));
+  const largest = Math.max(0, ...needed.keys.map(({ level }) => residentBytes(parameters, level)));
+  return {
+    keys: keys.filter(({ name }) => names.has(name)),
+    keySequence: needed.keySequence.map(({ name }) => name),
+    // A little room is left for the kernels' tables; keys give way when memory runs out.
+    residentKeyBytes: Math.max(2 * largest, 0.92 * (memoryBytes - needed.workBytes) - 2 ** 26),
+  };
+}
+
+function residentBytes(parameters: Parameters, level: number): number {
+  return parameters.keyBytes(level).expanded;
+}
+
+function report(
+  { plan, program, requirements, kind = "wasm" }: PlanRun,
+  results: readonly DeviceResult[],
+  from: number,
+): PlanRunResult {
+  const output = range(ciphertextsOf(program.tensors[program.output] as Tensor)).map((number) => {
+    for (const { numbers, output: list } of results) {
+      const at = numbers.indexOf(number);
+      if (at >= 0) return list[at] as WholeCiphertext;
+    }
+    throw new AegisError("internal", `no device gave ciphertext ${number} of the result`);
+  });
+  const sum = (pick: (result: DeviceResult) => number): number =>
+    results.reduce((total, result) => total + pick(result), 0);
+  return {
+    output,
+    seconds: program.operations.map((_, i) => Math.max(...results.map(({ operations }) => operations[i] as number))),
+    devices: results.map((result, rank) => ({
+      kind,
+      peakBytes: result.peakBytes,
+      workBytes: result.peakBytes - result.keyBytes,
+      keyBytes: (requirements[rank] as Requirements).keyBytes,
+      busySeconds: result.computeSeconds + result.exposedSeconds,
+      computeSeconds: result.computeSeconds,
+      exposedCommSeconds: result.exposedSeconds,
+    })),
+    communication: {
+      plannedBytes: plan.steps.slice(from).reduce((total, step) => total + bytesOf(step), 0),
+      measuredBytes: sum(({ sent }) => sent.total),
+      byModule: Object.fromEntries(moduleNames.map((name) => [name, sum(({ sent }) => sent.byModule[name] ?? 0)])),
+      byCollective: Object.fromEntries(
+        collectiveNames.map((name) => [name, sum(({ sent }) => sent.byCollective[name])]),
+      ),
+    },
+    counts: {
+      keySwitches: sum(({ uses }) => uses.keySwitches),
+      multiplications: sum(({ uses }) => uses.multiplications),
+      rotations: sum(({ uses }) => uses.rotations),
+    },
+  };
+}
+
+/** Numbers of the program's input that a device reads at any time. */
+function inputNumbers(program: Program, plan: Plan, rank: number): number[] {
+  const prefix = `${program.input} `;
+  return [...lastUses(program, plan.steps, rank).keys()]
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => Number(key.slice(prefix.length)));
+}
