@@ -8,8 +8,10 @@ import {
   checkGeometry,
   describeOperation,
   type Geometry,
+  groupsOf,
   type Operation,
   type Program,
+  slotsOf,
   type Tensor,
   verifyProgram,
 } from "../program/index.ts";
@@ -24,6 +26,8 @@ export interface CompileOptions {
   /** Kernel times of this machine, for the forecast; they do not change the program. */
   readonly times: KernelTimes;
   readonly geometry?: Geometry;
+  /** Layout to take; by default whichever costs less. */
+  readonly layout?: Geometry["layout"];
 }
 
 /** A program and the seconds that it is expected to take, operation by operation. */
@@ -89,6 +93,23 @@ function candidateGeometries(config: ModelConfig, length: number, maximumSlots: 
   return useful ? [first, wider] : [first];
 }
 
+/** Texts from this many tokens on are tried in the long layout as well. */
+const longTokens = 128;
+
+/** Geometries to choose from; the short layout where it fits. */
+function candidatesFor(config: ModelConfig, { length, layout }: CompileOptions, parameters: Parameters): Geometry[] {
+  const slots = parameters.maximumSlots;
+  const first = chooseGeometry(config, length, slots);
+  const fits = slotsOf(first) <= slots && Number.isInteger(Math.log2(config.headSize));
+  const short = fits && layout !== "long" ? candidateGeometries(config, length, slots) : [];
+  if (layout === "short" || (layout === undefined && fits && length < longTokens))
+    return short.length > 0 ? short : [first];
+  const long = longGeometry(config, length, slots);
+  const most = long.tokens / groupsOf(long);
+  const steps = [long.babySteps, long.babySteps * 2].filter((babySteps) => babySteps <= most);
+  return [...short, ...steps.map((babySteps) => ({ ...long, babySteps }))];
+}
+
 /** Compiles and verifies. Throws `program` when the text does not fit or levels do not suffice. */
 export function compile(
   config: ModelConfig,
@@ -96,10 +117,7 @@ export function compile(
   parameters: Parameters,
   options: CompileOptions,
 ): Compiled {
-  const candidates =
-    options.geometry === undefined
-      ? candidateGeometries(config, options.length, parameters.maximumSlots)
-      : [options.geometry];
+  const candidates = options.geometry === undefined ? candidatesFor(config, options, parameters) : [options.geometry];
   return candidates
     .map((geometry) => compileFor(config, calibration, parameters, geometry, options))
     .reduce((best, candidate) => (candidate.cost < best.cost ? candidate : best));

@@ -15,11 +15,12 @@ import {
   type LoadedKey,
 } from "../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../kernels/index.ts";
-import type { Operation, Tensor } from "../program/index.ts";
+import { type Operation, type Tensor, wholePart } from "../program/index.ts";
 import type { UnscheduledProgram } from "./graph/index.ts";
 import { Environment } from "./operators/environment.ts";
 import { executeOperation } from "./operators/execute.ts";
 import { type CostModel, originOf } from "./schedule.ts";
+import { UnitCosts } from "./unit-costs.ts";
 import type { FoldedWeights } from "./weights.ts";
 
 /** Seconds per unit of each kind of kernel work. */
@@ -86,6 +87,7 @@ export class NullCosts {
   readonly #environment: Environment;
   readonly #program: UnscheduledProgram;
   readonly #seen = new Map<string, KernelWork>();
+  readonly #units: UnitCosts;
   #bootstrap: KernelWork | undefined;
 
   constructor(
@@ -104,6 +106,8 @@ export class NullCosts {
       program.length,
       bootstrapper,
     );
+    const constants = { weights: (operation: Operation, index: number) => emptyWeights(program, operation, index) };
+    this.#units = new UnitCosts(context, () => backend.work, this.keys, program, constants, bootstrapper);
   }
 
   /** What operations cost when kernels take these times. */
@@ -140,6 +144,10 @@ export class NullCosts {
   }
 
   #count(operation: Operation, level: number): KernelWork {
+    if (this.#program.geometry.layout === "long" && operation.kind !== "input" && operation.kind !== "output") {
+      const origin = { ...operation, level, inputs: operation.inputs.map(originOf) } as Operation;
+      return wholeWork(this.#units, this.#program, this.#context.parameters, origin);
+    }
     const before = { ...this.#backend.work };
     const inputs = operation.inputs.map((name) => {
       const { blocks, count } = this.#tensor(name);
@@ -181,6 +189,28 @@ export class NullCosts {
         : "";
     return `${operation.kind} ${contents.join()} ${detail} @${level}`;
   }
+}
+
+/** Scores whose sums take about this much are made together. */
+const chunkBytes = 2 ** 30;
+
+/** Work of all of an operation of the long layout, in chunks that bound its workspace. */
+function wholeWork(
+  units: UnitCosts,
+  program: Pick<UnscheduledProgram, "tensors" | "geometry">,
+  parameters: Context["parameters"],
+  operation: Operation,
+): KernelWork {
+  const part = wholePart(program, operation);
+  if (operation.kind !== "scores") return units.work(operation, "whole", part);
+  // Keys are rotated anew for every chunk.
+  const { babySteps } = program.geometry;
+  const fit = Math.floor(chunkBytes / (3 * parameters.limbs(operation.level as number) * parameters.degree * 4));
+  const size = Math.max(babySteps, Math.floor(fit / babySteps) * babySteps);
+  const all = part.outputs[0] as readonly number[];
+  const chunks = Math.ceil(all.length / size);
+  const one = units.work(operation, "whole", { outputs: [all.slice(0, Math.ceil(all.length / chunks))] });
+  return Object.fromEntries(kernelNames.map((name) => [name, one[name] * chunks])) as KernelWork;
 }
 
 /** Ones of the shape of a linear operation's weights: which diagonals exist is what matters. */
