@@ -8,6 +8,7 @@ export * from "./plan.ts";
 export * from "./planner.ts";
 export { Samples } from "./samples.ts";
 export { modesFor, type SearchOptions, searchModes } from "./search.ts";
+export { planSetting, threadLink } from "./setting.ts";
 export { lowestInput, singlePlan } from "./single.ts";
 export { ciphertextBytes, headerWords, type RingSizes, sumBytes } from "./sizes.ts";
 export * from "./strategies.ts";

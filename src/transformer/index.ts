@@ -17,4 +17,5 @@ export { PartialSum } from "./operators/sum.ts";
 export { type CostModel, schedule } from "./schedule.ts";
 export { Twin, type TwinResult } from "./twin.ts";
 export { typicalCalibration } from "./typical.ts";
+export { UnitCosts } from "./unit-costs.ts";
 export { type FoldedWeights, foldWeights, type WeightSource, weightsOf } from "./weights.ts";

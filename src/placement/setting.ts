@@ -1,0 +1,50 @@
+/** What a planner needs to know of a program: costs by units, samples, all on null backends. */
+import { Bootstrapper } from "../circuits/index.ts";
+import { Context, type Parameters } from "../ckks/index.ts";
+import { NullBackend } from "../kernels/index.ts";
+import { type Operation, type Part, type Program, slotsOf } from "../program/index.ts";
+import { emptyWeights, type KernelTimes, RecordingKeys, secondsOf, UnitCosts } from "../transformer/index.ts";
+import type { PlanSetting } from "./planner.ts";
+import { Samples } from "./samples.ts";
+import { lowestInput } from "./single.ts";
+import type { Link } from "./timeline.ts";
+
+/** Copies between threads of one host, measured; both ends copy. */
+export const threadLink: Link = { bytesPerSecond: 4e9, latencySeconds: 50e-6 };
+
+/**
+ * @param digest SHA-256 of the program
+ * @param times seconds of kernel work on a device
+ */
+export function planSetting(
+  program: Program,
+  parameters: Parameters,
+  digest: string,
+  times: KernelTimes,
+  link: Link = threadLink,
+): PlanSetting {
+  const backend = new NullBackend();
+  const context = new Context(parameters, backend);
+  const bootstraps = program.operations.some(({ kind }) => kind === "bootstrap");
+  const make = (on: Context): Bootstrapper => new Bootstrapper(on, slotsOf(program.geometry));
+  const units = new UnitCosts(
+    context,
+    () => backend.work,
+    new RecordingKeys(context),
+    program,
+    { weights: (operation, index) => emptyWeights(program, operation, index) },
+    bootstraps ? make(context) : undefined,
+  );
+  return {
+    parameters,
+    samples: new Samples(program, parameters, make),
+    bootstrapInput: lowestInput(parameters),
+    digest,
+    costs: {
+      link,
+      cut: () => 0,
+      compute: (operation: number, phase, part: Part) =>
+        secondsOf(units.work(program.operations[operation] as Operation, phase, part), times),
+    },
+  };
+}
