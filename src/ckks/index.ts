@@ -5,7 +5,13 @@ export { type ComplexVector, type EncodeOptions, Encoder, type SlotVector } from
 export { Decryptor, Encryptor } from "./encryptor.ts";
 export { Evaluator, ExtendedCiphertext, Hoisted, scaleTolerance } from "./evaluator.ts";
 export { conjugationElement, rotationElement } from "./galois.ts";
-export { insecureRandomness, KeyGenerator, type Randomness, secureRandomness } from "./key-generator.ts";
+export {
+  insecureRandomness,
+  KeyGenerator,
+  type Randomness,
+  secureRandomness,
+  seededRandomness,
+} from "./key-generator.ts";
 export { type KeyUse, pagedBytes } from "./key-pages.ts";
 export {
   blankKey,

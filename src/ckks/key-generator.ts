@@ -34,15 +34,7 @@ export function secureRandomness(): Randomness {
 export function insecureRandomness(seed: number): Randomness {
   const key = new Uint8Array(32);
   new DataView(key.buffer).setFloat64(0, seed);
-  const words = new SeededWords(key, seedDomains.insecureRandomness, [0, 0]);
-  return {
-    words,
-    seed: () => {
-      const fresh = new Uint32Array(8);
-      for (let i = 0; i < fresh.length; i++) fresh[i] = words.next();
-      return new Uint8Array(fresh.buffer);
-    },
-  };
+  return seededRandomness(key);
 }
 
 export class KeyGenerator {
@@ -176,4 +168,20 @@ function inverseOdd(element: number, order: number): number {
   const value = BigInt(element);
   for (let i = 0; i < 6; i++) inverse = (inverse * (2n - value * inverse)) % modulus;
   return Number(((inverse % modulus) + modulus) % modulus);
+}
+
+/**
+ * All randomness from one secret seed of 32 bytes, expanded by ChaCha20: as good as the seed, which must
+ * come from the platform's generator and serve one run with one input only.
+ */
+export function seededRandomness(seed: Uint8Array): Randomness {
+  const words = new SeededWords(seed, seedDomains.insecureRandomness, [0, 0]);
+  return {
+    words,
+    seed: () => {
+      const fresh = new Uint32Array(8);
+      for (let i = 0; i < fresh.length; i++) fresh[i] = words.next();
+      return new Uint8Array(fresh.buffer);
+    },
+  };
 }

@@ -1,12 +1,27 @@
 /** One encrypted inference from text to label, with everything that is worth telling about it. */
+import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { AegisError } from "../base/errors.ts";
-import { describeSecret, insecureRandomness, secureRandomness } from "../ckks/index.ts";
+import {
+  describeSecret,
+  type EvaluationKey,
+  gatherCiphertext,
+  insecureRandomness,
+  type Randomness,
+  scatterCiphertext,
+  secureRandomness,
+  type WholeCiphertext,
+} from "../ckks/index.ts";
 import { Client } from "../client/index.ts";
 import { embed, referenceForward } from "../model/index.ts";
-import { Server } from "../server/index.ts";
+import { checkStrategy, maximumDevices } from "../placement/index.ts";
+import { type Program, parseProgram } from "../program/index.ts";
+import { type DeviceKind, defaultDeviceMemory, runPlan, shareKey } from "../runtime/index.ts";
 import { Twin } from "../transformer/index.ts";
+import { parseBytes, readText } from "./arguments.ts";
 import { emphasise, interruptSignal, StatusLine, warn } from "./output.ts";
+import { place } from "./placing.ts";
+import { forgetRandomness, resumableRandomness } from "./resumable.ts";
 import { loadModel, openBackend, prepare } from "./session.ts";
 
 export interface InferenceOptions {
@@ -18,6 +33,19 @@ export interface InferenceOptions {
   readonly truncate?: boolean;
   /** Reproducible keys and noise. */
   readonly insecureSeed?: string;
+  /** Thread devices; one by default. */
+  readonly devices?: string;
+  readonly strategy?: string;
+  /** Send only when something is asked for. */
+  readonly overlap?: boolean;
+  /** Backend memory of a device, such as `4GiB`. */
+  readonly memory?: string;
+  /** A compiled program, from `aegis compile --out`. */
+  readonly program?: string;
+  /** A plan, from `aegis plan --out`. */
+  readonly plan?: string;
+  /** Folder to keep what is done in. */
+  readonly checkpoint?: string;
 }
 
 export type InferenceReport = Awaited<ReturnType<typeof infer>>;
@@ -35,40 +63,60 @@ export async function infer(options: InferenceOptions, text: string) {
     const { checkpoint } = model;
     const ids = checkpoint.tokenizer.encode(text, { truncate: options.truncate === true });
     status.show("compiling");
-    const { context, compiled, needed, residentBytes, expectedSeconds } = await prepare(
-      model,
-      options.preset,
-      ids.length,
-      backend,
-    );
+    const session = await prepare(model, options.preset, ids.length, backend, await programFile(options));
+    const { context, compiled, expectedSeconds } = session;
     const { program } = compiled;
     const { parameters } = context;
-    const randomness = options.insecureSeed === undefined ? secureRandomness() : seeded(options.insecureSeed);
+    status.show("planning");
+    const placed = await place(session, {
+      devices: devicesOf(options),
+      strategy: checkStrategy(options.strategy ?? "aegis"),
+      overlap: options.overlap !== false,
+      memoryBytes: memoryOf(options),
+      ...(options.plan === undefined ? {} : { file: options.plan }),
+    });
+    const randomness = await randomnessOf(options, ids);
     using client = new Client(context, checkpoint, randomness);
     const keysStart = performance.now();
-    using server = new Server(context, checkpoint, program, { residentBytes });
-    let made = 0;
-    for (const key of client.keys(needed.keys)) {
-      server.addKey(key);
-      status.show(`${emphasise("dim", `[${++made}/${needed.keys.length}]`, process.stderr)} evaluation keys`);
+    const keys: EvaluationKey[] = [];
+    for (const key of client.keys(placed.keys)) {
+      keys.push(shareKey(key));
+      status.show(`${emphasise("dim", `[${keys.length}/${placed.keys.length}]`, process.stderr)} evaluation keys`);
       if (signal.aborted) throw new AegisError("aborted", "the run was cancelled");
       await new Promise((resolve) => setImmediate(resolve));
     }
-    const keys = since(keysStart);
+    const keySeconds = since(keysStart);
     const encryptStart = performance.now();
-    const input = client.encrypt(program, ids);
+    const input = client.encrypt(program, ids).map((ciphertext) => {
+      using a = ciphertext;
+      return gatherCiphertext(a);
+    });
     const encrypt = since(encryptStart);
     const inferenceStart = performance.now();
-    server.expectKeys(needed.keySequence.map(({ name }) => name));
-    const { output, seconds } = await server.infer(input, {
-      signal,
-      forecast: compiled.seconds,
-      onProgress: (progress) => status.progress(progress),
-    });
+    const result = await runPlan(
+      {
+        program,
+        plan: placed.plan,
+        parameters,
+        weights: checkpoint,
+        keys,
+        requirements: placed.requirements,
+        kind: options.backend as DeviceKind,
+        memoryBytes: memoryOf(options),
+        signal,
+        forecast: placed.seconds,
+        onProgress: (progress) => status.progress(progress),
+        ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
+      },
+      input,
+    );
     const inference = since(inferenceStart);
+    const { seconds } = result;
+    const output = result.output.map((whole) => scatterCiphertext(context, whole));
     const decryptStart = performance.now();
     const decrypted = client.decrypt(program, output);
     const decrypt = since(decryptStart);
+    if (options.checkpoint !== undefined) await forgetRandomness(options.checkpoint);
     const reference = referenceForward(checkpoint, ids);
     const twin = new Twin(checkpoint).run(program, embed(checkpoint, ids));
     return {
@@ -93,20 +141,24 @@ export async function infer(options: InferenceOptions, text: string) {
         preset: parameters.name,
       },
       seconds: {
-        keys,
+        keys: keySeconds,
         encrypt,
         inference,
         decrypt,
         total: since(start),
-        expectedInference: expectedSeconds.total,
+        expectedInference: placed.expectedSeconds ?? expectedSeconds.total,
       },
-      counts: { bootstraps: needed.counts.bootstraps, ...server.counts },
+      counts: { bootstraps: placed.bootstraps, ...result.counts },
       memory: {
         peakBytes: process.resourceUsage().maxRSS * 1024,
-        keyBytes: server.keyBytes,
-        backendPeakBytes: backend.memory().peak,
+        keyBytes: keys.reduce((sum, key) => sum + key.b.reduce((bytes, half) => bytes + half.byteLength, 0), 0),
+        backendPeakBytes: Math.max(...result.devices.map(({ peakBytes }) => peakBytes)),
       },
       backend: backend.name,
+      strategy: placed.plan.strategy,
+      devices: result.devices.map((device, rank) => ({ ...device, ...placed.forecast[rank] })),
+      communication: result.communication,
+      outputDigest: digestOfCiphertexts(result.output),
       operations: program.operations.map((operation, i) => ({
         path: [...operation.path, operation.kind === "polynomial" ? operation.function : operation.kind],
         level: operation.level,
@@ -120,12 +172,44 @@ export async function infer(options: InferenceOptions, text: string) {
   }
 }
 
-function seeded(value: string) {
-  const seed = Number(value);
-  if (!Number.isSafeInteger(seed))
-    throw new AegisError("argument", `--insecure-seed: expected an integer, got ${JSON.stringify(value)}`);
-  warn("--insecure-seed makes keys predictable: for comparing runs only");
-  return insecureRandomness(seed);
+/** Fresh randomness; with a checkpoint, the same as before, so that keys and ciphertexts go on to fit. */
+async function randomnessOf(options: InferenceOptions, ids: readonly number[]): Promise<Randomness> {
+  if (options.insecureSeed !== undefined) {
+    const seed = Number(options.insecureSeed);
+    if (!Number.isSafeInteger(seed))
+      throw new AegisError(
+        "argument",
+        `--insecure-seed: expected an integer, got ${JSON.stringify(options.insecureSeed)}`,
+      );
+    warn("--insecure-seed makes keys predictable: for comparing runs only");
+    return insecureRandomness(seed);
+  }
+  return options.checkpoint === undefined ? secureRandomness() : resumableRandomness(options.checkpoint, ids);
+}
+
+async function programFile({ program: path }: InferenceOptions): Promise<Program | undefined> {
+  return path === undefined ? undefined : parseProgram(await readText(path, "--program"));
+}
+
+function devicesOf({ devices = "1" }: InferenceOptions): number {
+  const count = Number(devices);
+  if (!Number.isInteger(count) || count < 1 || count > maximumDevices)
+    throw new AegisError("argument", `--devices: expected 1 to ${maximumDevices}, got ${JSON.stringify(devices)}`);
+  return count;
+}
+
+function memoryOf({ memory }: InferenceOptions): number {
+  return memory === undefined ? defaultDeviceMemory : parseBytes("--memory", memory, defaultDeviceMemory);
+}
+
+/** SHA-256 of everything that ciphertexts consist of. */
+function digestOfCiphertexts(ciphertexts: readonly WholeCiphertext[]): string {
+  const hash = createHash("sha256");
+  for (const { parts, level, scale, slots } of ciphertexts) {
+    hash.update(JSON.stringify([level, scale, slots]));
+    for (const words of parts.flat()) hash.update(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+  }
+  return hash.digest("hex");
 }
 
 function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {

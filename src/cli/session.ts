@@ -2,9 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { AegisError } from "../base/errors.ts";
+import { bootstrapLevels } from "../circuits/index.ts";
 import { Context, Parameters, preset } from "../ckks/index.ts";
 import { type Backend, type BackendName, backendNames, createBackend } from "../kernels/index.ts";
 import { type Checkpoint, loadCheckpoint, type ModelConfig } from "../model/index.ts";
+import { type Program, verifyProgram } from "../program/index.ts";
 import {
   keyBudget,
   keyTraffic,
@@ -19,6 +21,8 @@ import {
   calibrationFile,
   chooseGeometry,
   compile,
+  forecastSeconds,
+  type KernelTimes,
   parseCalibration,
 } from "../transformer/index.ts";
 import { warn } from "./output.ts";
@@ -79,6 +83,28 @@ export function parametersFor(name: string, config: ModelConfig, length: number)
   return new Parameters({ ...spec, logN });
 }
 
+/** Throws `program` when a program from outside is of another model, length or preset. */
+function checkProgram(program: Program, { checkpoint }: Model, parameters: Parameters, length: number): void {
+  const hint = "compile the model again for this text (aegis compile --text … --out FILE)";
+  if (program.checkpoint !== checkpoint.digest)
+    throw new AegisError("program", "--program: the program was compiled for another checkpoint", { hint });
+  if (program.preset !== parameters.name)
+    throw new AegisError("program", `--program: compiled for parameters ${program.preset}, not ${parameters.name}`, {
+      hint,
+    });
+  if (program.length !== length)
+    throw new AegisError("program", `--program: compiled for ${program.length} tokens, the text has ${length}`, {
+      hint,
+    });
+  const levels = bootstrapLevels(parameters);
+  verifyProgram(program, {
+    maximumSlots: parameters.maximumSlots,
+    maximumLevel: parameters.maximumLevel,
+    bootstrapLevel: levels.output,
+    bootstrapInput: levels.input,
+  });
+}
+
 export async function openBackend(name: string): Promise<Backend> {
   if (!(backendNames as readonly string[]).includes(name)) {
     throw new AegisError(
@@ -91,6 +117,7 @@ export async function openBackend(name: string): Promise<Backend> {
 
 export interface Session {
   readonly context: Context;
+  readonly times: KernelTimes;
   readonly compiled: Compiled;
   readonly needed: Requirements;
   /** Backend memory for keys, and the seconds that paging them is expected to take. */
@@ -98,8 +125,18 @@ export interface Session {
   readonly expectedSeconds: { readonly operations: number; readonly paging: number; readonly total: number };
 }
 
-/** Measures the machine and compiles for a text of `length` tokens. */
-export async function prepare(model: Model, presetName: string, length: number, backend: Backend): Promise<Session> {
+/**
+ * Measures the machine and compiles for a text of `length` tokens.
+ *
+ * @param given a program that was compiled before; throws `program` when it is not for this model, length and preset
+ */
+export async function prepare(
+  model: Model,
+  presetName: string,
+  length: number,
+  backend: Backend,
+  given?: Program,
+): Promise<Session> {
   const { config } = model.checkpoint;
   const parameters = parametersFor(presetName, config, length);
   if (parameters.spec.bootstrapping === undefined) {
@@ -109,13 +146,18 @@ export async function prepare(model: Model, presetName: string, length: number, 
   }
   const context = new Context(parameters, backend);
   const times = measureKernels(backend, parameters.logN, parameters.primes);
-  const compiled = compile(config, model.calibration, parameters, { length, times });
+  if (given !== undefined) checkProgram(given, model, parameters, length);
+  const compiled =
+    given === undefined
+      ? compile(config, model.calibration, parameters, { length, times })
+      : { program: given, seconds: forecastSeconds(given, parameters, times) };
   const needed = await requirements(compiled.program, parameters);
   const residentBytes = keyBudget(backend.memory(), needed);
   const operations = compiled.seconds.reduce((sum, seconds) => sum + seconds, 0);
   const paging = keyTraffic(needed, context, residentBytes) * measurePaging(context);
   return {
     context,
+    times,
     compiled,
     needed,
     residentBytes,

@@ -155,6 +155,14 @@ function compileFor(
   return { program, seconds, cost: total(secondsByOperation(program, costs.model(referenceTimes))) };
 }
 
+/** Seconds expected of each operation of a program. */
+export function forecastSeconds(program: Program, parameters: Parameters, times: KernelTimes): number[] {
+  const backend = new NullBackend();
+  const context = new Context(parameters, backend);
+  using bootstrapper = new Bootstrapper(context, slotsOf(program.geometry));
+  return secondsByOperation(program, new NullCosts(context, backend, program, bootstrapper).model(times));
+}
+
 function secondsByOperation(program: Program, costs: CostModel): number[] {
   return program.operations.map((operation) => {
     if (operation.kind !== "bootstrap") return costs.operation(operation, operation.level as number);

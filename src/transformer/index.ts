@@ -1,6 +1,13 @@
 /** Encrypted operators, and the compiler from a model to a program. */
 export * from "./calibration.ts";
-export { bootstrapPlaces, type Compiled, type CompileOptions, chooseGeometry, compile } from "./compile.ts";
+export {
+  bootstrapPlaces,
+  type Compiled,
+  type CompileOptions,
+  chooseGeometry,
+  compile,
+  forecastSeconds,
+} from "./compile.ts";
 export { emptyWeights, type KernelTimes, NullCosts, RecordingKeys, referenceTimes, secondsOf } from "./costs.ts";
 export { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
 export { Environment } from "./operators/environment.ts";

@@ -25,6 +25,13 @@ export function runCommand(): Command {
     .option("--truncate", "cut a text that is too long")
     .option("--preset <name>", "encryption parameters (aegis params lists them)", defaultPreset)
     .option("--backend <name>", "wasm or reference", "wasm")
+    .option("--devices <n>", "thread devices, each with memory of its own", "1")
+    .option("--strategy <name>", "aegis, megatron, tensor or data", "aegis")
+    .option("--no-overlap", "send only when something is asked for")
+    .option("--memory <bytes>", "memory of a device, such as 2GiB (default 4GiB)")
+    .option("--program <file>", "a program from aegis compile --out")
+    .option("--plan <file>", "a plan from aegis plan --out")
+    .option("--checkpoint <dir>", "keep what is done in a folder, and go on from there")
     .option("--insecure-seed <n>", "reproducible keys and noise: for comparing runs only")
     .option("--json", "print one JSON object")
     .action(async (options: Options, command: Command) => {
