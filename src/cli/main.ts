@@ -7,6 +7,7 @@ import { accuracyCommand } from "./commands/accuracy.ts";
 import { calibrateCommand } from "./commands/calibrate.ts";
 import { compileCommand } from "./commands/compile.ts";
 import { paramsCommand } from "./commands/params.ts";
+import { planCommand } from "./commands/plan.ts";
 import { runCommand } from "./commands/run.ts";
 import { emphasise } from "./output.ts";
 
@@ -19,7 +20,7 @@ const program = new Command("aegis")
   .showHelpAfterError("(aegis --help lists the commands)")
   .exitOverride();
 
-for (const make of [runCommand, compileCommand, calibrateCommand, accuracyCommand, paramsCommand]) {
+for (const make of [runCommand, compileCommand, calibrateCommand, accuracyCommand, planCommand, paramsCommand]) {
   program.addCommand(make().exitOverride().option("--debug", "show stack traces"));
 }
 

@@ -9,6 +9,8 @@ import type { Mode } from "./strategies.ts";
 
 export interface Explanation {
   readonly operation: string;
+  /** The first of them, as an index. */
+  readonly index: number;
   /** Operations of this shape. */
   readonly times: number;
   readonly chosen: Mode;
@@ -36,7 +38,7 @@ export function explain(program: Program, modes: readonly Mode[], options: Searc
         slowerBy: searchModes(program, { ...options, forced: new Map([[index, mode]]) }).cost - cost,
       }))
       .sort((a, b) => a.slowerBy - b.slowerBy);
-    return { operation: describeOperation(operation), times, chosen, rejected };
+    return { operation: describeOperation(operation), index, times, chosen, rejected };
   });
 }
 

@@ -1,0 +1,253 @@
+/** `aegis plan`: where every ciphertext lives and what travels, before anything runs. */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { Command } from "commander";
+import { AegisError } from "../../base/errors.ts";
+import { builtinConfig, builtinConfigNames, type ModelConfig, parseConfig } from "../../model/index.ts";
+import {
+  checkStrategy,
+  describeMode,
+  explain,
+  isCut,
+  makePlan,
+  maximumDevices,
+  type Planned,
+  planSetting,
+  printPlan,
+  type StrategyName,
+  strategyNames,
+} from "../../placement/index.ts";
+import { type Operation, type Program, parseProgram } from "../../program/index.ts";
+import { digestOf } from "../../runtime/index.ts";
+import { type Calibration, compile, referenceTimes, typicalCalibration } from "../../transformer/index.ts";
+import { parseBytes, readText } from "../arguments.ts";
+import { formatBytes, formatSeconds, printJson, printLine, StatusLine, table, writeWhole } from "../output.ts";
+import { defaultPreset, loadModel, parametersFor } from "../session.ts";
+
+interface Options {
+  model: string;
+  tokens?: string;
+  devices: string;
+  strategy: string;
+  preset: string;
+  program?: string;
+  memory?: string;
+  overlap: boolean;
+  explain?: boolean;
+  out?: string;
+  json?: boolean;
+}
+
+/** Default memory of a planned device. */
+const defaultMemory = 80 * 2 ** 30;
+const mostMemory = 2 ** 44;
+/** For finding out how many devices would do. */
+const patienceMilliseconds = 10_000;
+
+export function planCommand(): Command {
+  return new Command("plan")
+    .description("say where every ciphertext would live and what would travel")
+    .requiredOption("--model <name>", `checkpoint directory, config.json, or ${builtinConfigNames.join(", ")}`)
+    .option("--tokens <n>", "tokens of the text (default 128)")
+    .option("--devices <n>", "devices", "2")
+    .option("--strategy <name>", "aegis, megatron, tensor, data, or all of them", "aegis")
+    .option("--preset <name>", "encryption parameters", defaultPreset)
+    .option("--program <file>", "plan this program in place of compiling one")
+    .option("--memory <bytes>", "memory of a device, such as 40GiB (default 80GiB)")
+    .option("--no-overlap", "send only when something is asked for")
+    .option("--explain", "say for every operation what was chosen, and by how much the rest is slower")
+    .option("--out <file>", "write the plan for aegis run --plan")
+    .option("--json", "print one JSON object")
+    .action(async (options: Options) => {
+      const status = new StatusLine();
+      status.show("planning");
+      const result = await plan(options);
+      status.clear();
+      if (options.json === true) printJson(result);
+      else print(result);
+    });
+}
+
+async function plan(options: Options) {
+  const devices = Number(options.devices);
+  if (!Number.isInteger(devices) || devices < 1 || devices > maximumDevices)
+    throw new AegisError(
+      "argument",
+      `--devices: expected 1 to ${maximumDevices}, got ${JSON.stringify(options.devices)}`,
+    );
+  const strategies =
+    options.strategy === "all" ? strategyNames.filter((name) => !isCut(name)) : [checkStrategy(options.strategy)];
+  for (const name of strategies) {
+    if (isCut(name))
+      throw new AegisError("plan", `strategy ${name}: plans on ciphertexts that are cut are not made yet`, {
+        hint: "use aegis, megatron, tensor or data",
+      });
+  }
+  const memoryBytes = options.memory === undefined ? defaultMemory : parseBytes("--memory", options.memory, mostMemory);
+  const start = performance.now();
+  const { config, calibration } = await describe(options.model);
+  const length = tokenCount(options.tokens, config.maximumTokens);
+  const parameters = parametersFor(options.preset, config, length);
+  const program =
+    options.program === undefined
+      ? compile(config, calibration, parameters, { length, times: referenceTimes }).program
+      : parseProgram(await readText(options.program, "--program"));
+  const compileSeconds = (performance.now() - start) / 1000;
+  const settingStart = performance.now();
+  const setting = planSetting(program, parameters, digestOf(program), referenceTimes);
+  const settingSeconds = (performance.now() - settingStart) / 1000;
+  const chunkBytes = Math.min(2 ** 30, memoryBytes / 4);
+  const plans = strategies.map((strategy) => {
+    const began = performance.now();
+    const planned = makePlan(program, setting, { devices, strategy, overlap: options.overlap, chunkBytes });
+    return { strategy, planned, seconds: (performance.now() - began) / 1000 };
+  });
+  const [chosen] = plans as [(typeof plans)[number]];
+  requireFit(chosen.planned, memoryBytes, chosen.strategy, (more) =>
+    makePlan(program, setting, { devices: more, strategy: chosen.strategy, overlap: options.overlap, chunkBytes }),
+  );
+  if (options.out !== undefined) await writeWhole(options.out, printPlan(chosen.planned.plan));
+  return {
+    model: options.model,
+    tokens: program.length,
+    devices,
+    preset: parameters.name,
+    layout: program.geometry,
+    scoresBootstrapped: program.operations.some(
+      ({ kind, inputs }) =>
+        kind === "bootstrap" && inputs.some((name) => program.tensors[name]?.content === "diagonals"),
+    ),
+    compileSeconds,
+    settingSeconds,
+    strategies: plans.map(({ strategy, planned, seconds }) => ({
+      strategy,
+      bytes: planned.bytes,
+      memoryPerDevice: planned.memory.map(({ activations, workspace, keys, total }) => ({
+        activations,
+        workspace,
+        keys,
+        total,
+      })),
+      criticalPathSeconds: planned.timeline.seconds,
+      computeSeconds: planned.timeline.devices.map(({ compute }) => compute),
+      exposedCommSeconds: planned.timeline.devices.map(({ exposed }) => exposed),
+      steps: planned.plan.steps.length,
+      planSeconds: seconds,
+    })),
+    ...(options.explain === true
+      ? { explanation: explained(program, chosen.planned, setting, devices, chosen.strategy) }
+      : {}),
+  };
+}
+
+function explained(
+  program: Program,
+  { modes, plan: { overlap } }: Planned,
+  setting: ReturnType<typeof planSetting>,
+  devices: number,
+  strategy: StrategyName,
+) {
+  const { parameters: ring, bootstrapInput, costs } = setting;
+  return explain(program, modes, { devices, strategy, overlap, ring, bootstrapInput, costs }).map((entry) => {
+    const operation = program.operations[entry.index] as Operation;
+    return {
+      operation: entry.operation,
+      times: entry.times,
+      chosen: describeMode(program, operation, entry.chosen),
+      rejected: entry.rejected.map(({ mode, slowerBy }) => ({
+        mode: describeMode(program, operation, mode),
+        slowerBySeconds: slowerBy,
+      })),
+    };
+  });
+}
+
+/** Throws `plan` with what fills the memory, and with how many devices it would do. */
+function requireFit(
+  planned: Planned,
+  limit: number,
+  strategy: StrategyName,
+  withDevices: (devices: number) => Planned,
+): void {
+  const most = planned.memory.reduce((a, b) => (b.total > a.total ? b : a));
+  if (most.total <= limit) return;
+  const parts = `${formatBytes(most.activations)} of ciphertexts, ${formatBytes(most.workspace)} of workspace, ${formatBytes(most.keys)} of keys`;
+  let enough: number | undefined;
+  const start = performance.now();
+  let devices = planned.plan.devices * 2;
+  for (; devices <= maximumDevices && performance.now() - start < patienceMilliseconds; devices *= 2) {
+    if (withDevices(devices).memory.some(({ total }) => total > limit)) continue;
+    enough = devices;
+    break;
+  }
+  throw new AegisError(
+    "plan",
+    `strategy ${strategy} needs ${formatBytes(most.total)} on a device (${parts}), it has ${formatBytes(limit)}`,
+    {
+      hint:
+        enough === undefined
+          ? `${Math.min(devices, maximumDevices) / 2} devices are not enough`
+          : `${enough} devices would do`,
+    },
+  );
+}
+
+/** A checkpoint with its calibration, or a configuration with typical ranges. */
+async function describe(model: string): Promise<{ config: ModelConfig; calibration: Calibration }> {
+  const alone = (config: ModelConfig) => ({ config, calibration: typicalCalibration(config) });
+  if ((builtinConfigNames as readonly string[]).includes(model)) return alone(builtinConfig(model, 8192));
+  if (model.endsWith(".json")) return alone(await configFile(model));
+  const exists = async (name: string): Promise<boolean> =>
+    stat(join(model, name)).then(
+      () => true,
+      () => false,
+    );
+  if ((await exists("config.json")) && !(await exists("model.safetensors")))
+    return alone(await configFile(join(model, "config.json")));
+  const { checkpoint, calibration } = await loadModel(model);
+  return { config: checkpoint.config, calibration };
+}
+
+async function configFile(path: string): Promise<ModelConfig> {
+  const text = await readText(path, "--model");
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw new AegisError("format", `${path}: not JSON`, { cause });
+  }
+  return parseConfig(json, path);
+}
+
+function tokenCount(value: string | undefined, maximum: number): number {
+  const count = value === undefined ? Math.min(128, maximum) : Number(value);
+  if (!Number.isInteger(count) || count < 1 || count > maximum)
+    throw new AegisError("argument", `--tokens: expected 1 to ${maximum}, got ${JSON.stringify(value)}`);
+  return count;
+}
+
+function print(result: Awaited<ReturnType<typeof plan>>): void {
+  const { layout } = result;
+  printLine(
+    `${result.model}, ${result.tokens} tokens on ${result.devices} devices, ${layout.layout} layout: ${layout.blocks} × ${layout.tokens} tokens of ${layout.lanes} lanes`,
+  );
+  printLine(
+    table(
+      ["strategy", "time", "sent", "feed-forward", "self-attention", "memory a device", "planned in"],
+      result.strategies.map(({ strategy, criticalPathSeconds, bytes, memoryPerDevice, planSeconds }) => [
+        strategy,
+        formatSeconds(criticalPathSeconds),
+        formatBytes(bytes.total),
+        formatBytes(bytes.feedForward),
+        formatBytes(bytes.selfAttention),
+        formatBytes(Math.max(...memoryPerDevice.map(({ total }) => total))),
+        formatSeconds(planSeconds),
+      ]),
+    ),
+  );
+  for (const { operation, times, chosen, rejected } of result.explanation ?? []) {
+    printLine(`${operation}${times > 1 ? ` (${times} times)` : ""}: ${chosen}`);
+    for (const { mode, slowerBySeconds } of rejected)
+      printLine(`    ${slowerBySeconds >= 0 ? "+" : ""}${slowerBySeconds.toFixed(2)} s  ${mode}`);
+  }
+}
