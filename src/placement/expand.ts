@@ -138,7 +138,8 @@ class Expansion {
     const { devices, ring } = this.#options;
     const chunk = operation.outputs.map((_, o) => results.flatMap((mine) => mine[o] as number[]).sort((a, b) => a - b));
     const outputs = operation.outputs.map((name) => this.#program.tensors[name] as Tensor);
-    const workers = range(devices).filter((d) => (parts.summed?.[d] as number[]).length > 0);
+    const { summed = [] } = parts;
+    const workers = range(devices).filter((d) => (summed[d] ?? []).length > 0);
     this.#steps.push({
       kind: "compute",
       operation: index,

@@ -8,7 +8,7 @@ export function bootstrapShares(tensors: readonly Tensor[], devices: number): nu
   const shares = tensors.map(() => Array.from({ length: devices }, () => [] as number[]));
   for (const [device, mine] of contiguous(pairs.length, devices).entries()) {
     for (const { tensor, index } of mine.flatMap((i) => pairs[i] as (typeof pairs)[number]))
-      (shares[tensor]?.[device] as number[]).push(index);
+      shares[tensor]?.[device]?.push(index);
   }
   return shares.map((byDevice) => byDevice.map((indices) => indices.sort((a, b) => a - b)));
 }

@@ -3,7 +3,6 @@ import { describe, expect, test } from "vitest";
 import { uniforms } from "../../test/support/ckks.ts";
 import { parties, type SmallCase, type SmallProgram, smallProgram, twinLogits } from "../../test/support/run.ts";
 import { gatherCiphertext, scatterCiphertext, type WholeCiphertext } from "../ckks/index.ts";
-import type { Client } from "../client/index.ts";
 import { bytesOf, expand, lowestInput, type Mode, modesFor, type Plan, verifyPlan } from "../placement/index.ts";
 import { digestOf, type PlanRunResult, planRequirements, runPlan, shareKey } from "./index.ts";
 
@@ -119,7 +118,7 @@ describe.each(cases)("$title", async (one) => {
     same(await run(planOf(small, modes, 2 + (seed % 3), seed % 2 === 0)));
   });
 
-  function check(to: Client, ciphertexts: Parameters<Client["decrypt"]>[1]): void {
+  function check(to: typeof client, ciphertexts: Parameters<typeof client.decrypt>[1]): void {
     const { logits } = to.decrypt(program, ciphertexts);
     const { norm } = program.tensors[program.output];
     for (const [i, logit] of twinLogits(small).entries())
