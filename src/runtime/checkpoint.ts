@@ -39,26 +39,36 @@ export class CheckpointFolder {
   readonly #identity: { readonly program: string; readonly plan: string };
   readonly #devices: number;
   readonly #saved = new Map<number, (CheckpointMessage | undefined)[]>();
+  readonly #onFailure: (error: AegisError) => void;
   #writing: Promise<void> = Promise.resolve();
+  #failed = false;
 
   private constructor(
     directory: string,
     identity: { program: string; plan: string },
     devices: number,
     resume: Resume | undefined,
+    onFailure: (error: AegisError) => void,
   ) {
     this.directory = directory;
     this.resume = resume;
     this.#identity = identity;
     this.#devices = devices;
+    this.#onFailure = onFailure;
   }
 
   /**
    * Makes the folder, or finds in it where to go on.
    *
+   * @param onFailure called once when a manifest cannot be written
    * @throws `format` for a damaged checkpoint, `plan` for one of another run, `io`
    */
-  static async open(directory: string, program: Program, plan: Plan): Promise<CheckpointFolder> {
+  static async open(
+    directory: string,
+    program: Program,
+    plan: Plan,
+    onFailure: (error: AegisError) => void = () => undefined,
+  ): Promise<CheckpointFolder> {
     const identity = { program: digestOf(program), plan: digestOf(plan) };
     try {
       await mkdir(directory, { recursive: true });
@@ -68,7 +78,8 @@ export class CheckpointFolder {
         cause,
       });
     }
-    return new CheckpointFolder(directory, identity, plan.devices, await findState(directory, identity, plan.devices));
+    const state = await findState(directory, identity, plan.devices);
+    return new CheckpointFolder(directory, identity, plan.devices, state, onFailure);
   }
 
   /** A device has saved its part; when all have, the manifest follows and older files go. */
@@ -80,31 +91,41 @@ export class CheckpointFolder {
     if (parts.some((part) => part === undefined)) return;
     this.#saved.delete(message.index);
     const files = parts.map((part) => ({ file: part?.file as string, digest: part?.digest as string }));
-    this.#writing = this.#writing.then(() =>
-      this.#commit({ format: 1, ...this.#identity, step: message.index, files }),
-    );
+    this.#writing = this.#writing
+      .then(() => this.#commit({ format: 1, ...this.#identity, step: message.index, files }))
+      .catch((cause: unknown) => this.#fail(cause));
   }
 
   /** The run is over: nothing is left to go on from. */
   async finish(): Promise<void> {
     await this.#writing;
     await rm(join(this.directory, manifestName), { force: true });
-    await this.#sweep([]);
+    await this.#sweep(Number.POSITIVE_INFINITY);
   }
 
   async #commit(manifest: Manifest): Promise<void> {
     const path = join(this.directory, manifestName);
     await writeFile(`${path}.tmp`, `${JSON.stringify(manifest, null, 1)}\n`);
     await rename(`${path}.tmp`, path);
-    await this.#sweep(manifest.files.map(({ file }) => file));
+    await this.#sweep(manifest.step);
   }
 
-  /** Removes state files but those named, and those of a step that is being saved. */
-  async #sweep(kept: readonly string[]): Promise<void> {
-    const later = [...this.#saved.keys()].map((index) => `step-${index}-`);
+  #fail(cause: unknown): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#onFailure(
+      new AegisError("io", `${this.directory}: the checkpoint cannot be written`, {
+        hint: "make room on the disk and run again: the run goes on from its last whole checkpoint",
+        cause,
+      }),
+    );
+  }
+
+  /** Removes state files of earlier steps. Those of later ones may be about to be told of. */
+  async #sweep(step: number): Promise<void> {
     for (const name of await readdir(this.directory)) {
-      if (!/^step-\d+-device-\d+\.bin$/.test(name) || kept.includes(name)) continue;
-      if (!later.some((prefix) => name.startsWith(prefix))) await rm(join(this.directory, name), { force: true });
+      const [, index] = /^step-(\d+)-device-\d+\.bin(?:\.tmp)?$/.exec(name) ?? [];
+      if (index !== undefined && Number(index) < step) await rm(join(this.directory, name), { force: true });
     }
   }
 }

@@ -1,151 +1,125 @@
-/** Plans on thread devices: the same words as one device, and exactly the bytes that were planned. */
-import { describe, expect, test } from "vitest";
-import { uniforms } from "../../test/support/ckks.ts";
-import { parties, type SmallCase, type SmallProgram, smallProgram, twinLogits } from "../../test/support/run.ts";
+/**
+ * Plans on thread devices: the same words as one device, and exactly the bytes that were planned. Starting
+ * threads takes longer than the small programs; device/runner.test.ts tries more plans in one thread.
+ */
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { digestOfWords, planCases, planOf, prefer } from "../../test/support/plan.ts";
+import { parties, type SmallProgram, smallProgram, twinLogits } from "../../test/support/run.ts";
 import { gatherCiphertext, scatterCiphertext, type WholeCiphertext } from "../ckks/index.ts";
-import { bytesOf, expand, lowestInput, type Mode, modesFor, type Plan, verifyPlan } from "../placement/index.ts";
-import { digestOf, type PlanRunResult, planRequirements, runPlan, shareKey } from "./index.ts";
+import { bytesOf, type Plan } from "../placement/index.ts";
+import { type PlanRunResult, type Progress, planRequirements } from "./index.ts";
 
-const cases: readonly (SmallCase & { title: string })[] = [
-  {
-    title: "long layout, two blocks, two layers",
-    shape: { hidden: 8, heads: 2, inner: 20, layers: 2, tokens: 24 },
-    logN: 8,
-    tokens: 8,
-    length: 13,
-    spread: 1,
-    long: { lanes: 4, blocks: 2, babySteps: 2 },
-  },
-  {
-    title: "long layout, one block, one layer",
-    shape: { hidden: 12, heads: 3, inner: 24 },
-    logN: 8,
-    tokens: 16,
-    length: 16,
-    spread: 1,
-    long: { lanes: 8, blocks: 1, babySteps: 2 },
-  },
-  { title: "short layout", shape: { hidden: 8, heads: 2, inner: 20 }, logN: 8, tokens: 8, length: 5, spread: 1 },
-];
+type Parties = ReturnType<typeof parties>;
+type DeviceRunOptions = NonNullable<Parameters<Parties["server"]["inferOn"]>[2]>;
 
-/** A mode for every operation; the first that is possible where the wish is not. */
-function choose(small: SmallProgram, wish: (index: number, possible: readonly Mode[]) => Mode): Mode[] {
-  const { program } = small;
-  return program.operations.map((operation, index) => {
-    const possible = modesFor(program, operation, { strategy: "aegis", devices: 2 } as Parameters<typeof modesFor>[2]);
-    const wished = wish(index, possible);
-    return possible.includes(wished) ? wished : (possible[0] as Mode);
-  });
+const memoryBytes = 2 ** 28;
+let small: SmallProgram;
+let client: Parties["client"];
+let server: Parties["server"];
+let input: WholeCiphertext[];
+let expected: string[];
+
+beforeAll(async () => {
+  const one = planCases[1];
+  small = await smallProgram(one);
+  ({ client, server } = parties(small));
+  const ciphertexts = client.encrypt(small.program, small.model.ids(one.length));
+  input = ciphertexts.map(gatherCiphertext);
+  const { output } = await server.infer(ciphertexts);
+  expected = output.map((a) => digestOfWords(gatherCiphertext(a)));
+});
+
+afterAll(() => small.backend.dispose());
+
+async function run(plan: Plan, options: DeviceRunOptions = {}): Promise<PlanRunResult> {
+  const { devices: requirements, sent } = await planRequirements(small.program, small.context.parameters, plan);
+  const result = await server.inferOn(plan, input, { requirements, memoryBytes, ...options });
+  expect(result.output.map(digestOfWords)).toEqual(expected);
+  const { plannedBytes, measuredBytes, byCollective, byModule } = result.communication;
+  expect(measuredBytes).toBe(plannedBytes);
+  expect(result.devices.reduce((sum, { bytesSent }) => sum + bytesSent, 0)).toBe(measuredBytes);
+  if (options.checkpoint !== undefined) return result;
+  for (const name of ["keySwitches", "multiplications", "rotations"] as const)
+    expect(result.counts[name]).toBe(requirements.reduce((sum, { counts }) => sum + counts[name], 0));
+  expect(plannedBytes).toBe(plan.steps.reduce((sum, step) => sum + bytesOf(step), 0));
+  expect(result.devices.map(({ bytesSent }) => bytesSent)).toEqual(sent.map(({ total }) => total));
+  for (const [name, bytes] of Object.entries(byCollective))
+    expect(sent.reduce((sum, counted) => sum + (counted.byCollective as Record<string, number>)[name], 0)).toBe(bytes);
+  for (const [name, bytes] of Object.entries(byModule))
+    expect(sent.reduce((sum, counted) => sum + (counted.byModule[name] ?? 0), 0)).toBe(bytes);
+  return result;
 }
 
-function planOf({ program, context }: SmallProgram, modes: readonly Mode[], devices: number, overlap: boolean): Plan {
-  const { parameters } = context;
-  const steps = expand(program, modes, {
-    devices,
-    overlap,
-    ring: parameters,
-    bootstrapInput: lowestInput(parameters),
-    chunkBytes: 2 ** 17,
-  });
-  return { format: 1, strategy: "aegis", devices, overlap, program: "", preset: program.preset, steps };
-}
+test("one device", async () => {
+  const seen: Progress[] = [];
+  const plan = planOf(small, prefer(small, "single"), { devices: 1, overlap: true });
+  const { communication } = await run(plan, { onProgress: (progress) => seen.push(progress) });
+  expect(communication.measuredBytes).toBe(0);
+  expect(seen.map(({ done }) => done)).toEqual(seen.map(({ done }) => done).sort((a, b) => a - b));
+});
 
-describe.each(cases)("$title", async (one) => {
-  const small = await smallProgram(one);
-  const { model, program, context } = small;
-  const { client, server, keys: made } = parties(small);
-  const input = client.encrypt(program, model.ids(one.length));
-  const whole = input.map((a) => gatherCiphertext(a));
-  const { output } = await server.infer(input);
-  const expected = output.map((a) => digestOf(wordsOf(gatherCiphertext(a))));
-  const keys = made.map(shareKey);
+test("three devices without overlap; what comes back can be decrypted", async () => {
+  const { output, devices } = await run(planOf(small, prefer(small, "axis"), { devices: 3, overlap: false }));
+  const { logits } = client.decrypt(
+    small.program,
+    output.map((words) => scatterCiphertext(small.context, words)),
+  );
+  const { norm } = small.program.tensors[small.program.output];
+  for (const [i, logit] of twinLogits(small).entries())
+    expect(Math.abs(logits[i] - logit) / norm).toBeLessThan(2 ** -12);
+  for (const { kind, peakBytes, workBytes, keyBytes, busySeconds, computeSeconds, exposedCommSeconds } of devices) {
+    expect(kind).toBe("wasm");
+    expect(workBytes).toBeGreaterThan(0);
+    expect(workBytes).toBeLessThan(peakBytes);
+    expect(keyBytes).toBeGreaterThan(0);
+    expect(computeSeconds).toBeGreaterThan(0);
+    expect(exposedCommSeconds).toBeGreaterThan(0);
+    expect(busySeconds).toBe(computeSeconds + exposedCommSeconds);
+  }
+});
 
-  async function run(plan: Plan): Promise<PlanRunResult> {
-    verifyPlan(program, "", plan);
-    const { devices: requirements, sent } = await planRequirements(program, context.parameters, plan);
-    const result = await runPlan(
-      {
-        program,
-        plan,
-        parameters: context.parameters,
-        weights: model.checkpoint,
-        keys,
-        requirements,
-        memoryBytes: 2 ** 28,
+test("four devices that share sums", async () => {
+  await run(planOf(small, prefer(small, "summed-axis", "axis"), { devices: 4, overlap: true }));
+});
+
+test("a run that is put down, and taken up where all devices had saved it", async () => {
+  const checkpoint = await mkdtemp(join(tmpdir(), "aegis-run-"));
+  try {
+    const plan = planOf(small, prefer(small, "summed-axis", "axis"), { devices: 2, overlap: true });
+    const controller = new AbortController();
+    const stopped = run(plan, {
+      checkpoint,
+      signal: controller.signal,
+      onProgress: () => {
+        if (existsSync(join(checkpoint, "manifest.json"))) controller.abort();
       },
-      whole,
-    );
-    const planned = plan.steps.reduce((sum, step) => sum + bytesOf(step), 0);
-    expect(result.communication.plannedBytes).toBe(planned);
-    expect(result.communication.measuredBytes).toBe(planned);
-    expect(sent.reduce((sum, { total }) => sum + total, 0)).toBe(planned);
-    for (const [name, bytes] of Object.entries(result.communication.byCollective))
-      expect(sent.reduce((sum, { byCollective }) => sum + byCollective[name as keyof typeof byCollective], 0)).toBe(
-        bytes,
-      );
-    return result;
+    });
+    await expect(stopped).rejects.toMatchObject({ code: "aborted" });
+    const seen: number[] = [];
+    const { communication } = await run(plan, { checkpoint, onProgress: ({ done }) => seen.push(done) });
+    expect(seen[0]).toBeGreaterThan(1);
+    expect(communication.plannedBytes).toBeLessThan(plan.steps.reduce((sum, step) => sum + bytesOf(step), 0));
+    expect(await readdir(checkpoint)).toEqual([]);
+  } finally {
+    await rm(checkpoint, { recursive: true });
   }
+});
 
-  function same(result: PlanRunResult): void {
-    expect(result.output.map((a) => digestOf(wordsOf(a)))).toEqual(expected);
-  }
-
-  test("decrypts to what the twin says", () => {
-    check(client, output);
-  });
-
-  const long = program.geometry.layout === "long";
-  test.each([
-    [3, "summed-axis", false],
-    ...(program.geometry.blocks > 1 ? ([[4, "summed-block", true]] as const) : []),
-    ...(long ? [] : ([[2, "outputs", false]] as const)),
-  ] as const)("%i devices, %s where it can be, overlap %s", async (devices, mode, overlap) => {
-    same(
-      await run(
-        planOf(
-          small,
-          choose(small, () => mode),
-          devices,
-          overlap,
-        ),
-      ),
-    );
-  });
-
-  test.each(long ? [1] : [2])("modes at random, seed %i", async (seed) => {
-    const next = uniforms(seed);
-    const modes = choose(small, (_, possible) => possible[Math.floor(next() * possible.length)] as Mode);
-    same(await run(planOf(small, modes, 2 + (seed % 3), seed % 2 === 0)));
-  });
-
-  function check(to: typeof client, ciphertexts: Parameters<typeof client.decrypt>[1]): void {
-    const { logits } = to.decrypt(program, ciphertexts);
-    const { norm } = program.tensors[program.output];
-    for (const [i, logit] of twinLogits(small).entries())
-      expect(Math.abs(logits[i] - logit) / norm).toBeLessThan(2 ** -12);
-  }
-
-  test("what comes back from devices can be decrypted", async () => {
-    const { output: words, devices } = await run(
-      planOf(
-        small,
-        choose(small, () => "axis"),
-        2,
-        true,
-      ),
-    );
-    check(
-      client,
-      words.map((a) => scatterCiphertext(context, a)),
-    );
-    expect(devices.map(({ kind }) => kind)).toEqual(["wasm", "wasm"]);
-    for (const { peakBytes, computeSeconds } of devices) {
-      expect(peakBytes).toBeGreaterThan(0);
-      expect(computeSeconds).toBeGreaterThan(0);
-    }
+test("a device with too little memory names itself and the operation", async () => {
+  const plan = planOf(small, prefer(small, "axis"), { devices: 2, overlap: true });
+  await expect(server.inferOn(plan, input, { memoryBytes: 2 ** 22 })).rejects.toMatchObject({
+    code: "memory",
+    device: expect.stringMatching(/^wasm [01]$/),
+    path: expect.arrayContaining([expect.stringMatching(/^layer 0 → /)]),
   });
 });
 
-function wordsOf({ parts, level, scale }: WholeCiphertext): unknown {
-  return [level, scale, parts.map((limbs) => limbs.map((words) => Array.from(words)))];
-}
+test("a plan for another program is refused", async () => {
+  const plan = planOf(small, prefer(small, "single"), { devices: 1, overlap: true });
+  await expect(server.inferOn({ ...plan, program: "another" }, input)).rejects.toMatchObject({ code: "plan" });
+  await expect(server.inferOn(plan, input, { requirements: [] })).rejects.toThrow(RangeError);
+});

@@ -3,6 +3,7 @@
  * once in memory that all devices of the host share, each device pages in those that it uses.
  */
 import { AegisError } from "../base/errors.ts";
+import { lengthIs } from "../base/validate.ts";
 import type { EvaluationKey, KeyName, Parameters, WholeCiphertext } from "../ckks/index.ts";
 import { collectiveNames } from "../kernels/index.ts";
 import { bytesOf, lastUses, moduleNames, type Plan } from "../placement/index.ts";
@@ -25,8 +26,9 @@ import { ThreadPool } from "./threads/pool.ts";
 
 /** Backend memory of a device by default: all that WebAssembly gives. */
 export const defaultDeviceMemory = 2 ** 32;
-/** Shared memory for messages, per device. */
+/** Shared memory for messages: of each device, and the most that there can be. */
 const arenaBytes = 2 ** 28;
+const largestArena = 2 ** 33;
 
 export interface PlanRun {
   readonly program: Program;
@@ -57,9 +59,12 @@ export interface DeviceReport {
   readonly workBytes: number;
   /** Bytes of the keys that the device uses. */
   readonly keyBytes: number;
+  /** Computing and communicating. */
   readonly busySeconds: number;
   readonly computeSeconds: number;
+  /** Waiting for others, and copying what is sent and received. */
   readonly exposedCommSeconds: number;
+  readonly bytesSent: number;
 }
 
 export interface CommunicationReport {
@@ -91,20 +96,31 @@ export function shareKey(key: EvaluationKey): EvaluationKey {
 
 /**
  * @param input the encrypted input, all of it
- * @throws `device` when a device dies, stalls or runs out of memory; `aborted`; what operations throw
+ * @throws `device` when a device dies or stalls; `aborted`; `io` and `format` from checkpoints; what operations
+ *   throw, `memory` where a device has too little, with the device and the operation
  */
 export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): Promise<PlanRunResult> {
   const { program, plan, parameters, weights, kind = "wasm", memoryBytes = defaultDeviceMemory } = run;
-  const folder = run.checkpoint === undefined ? undefined : await CheckpointFolder.open(run.checkpoint, program, plan);
+  lengthIs("requirements", run.requirements, plan.devices);
+  let failure: AegisError | undefined;
+  const folder =
+    run.checkpoint === undefined
+      ? undefined
+      : await CheckpointFolder.open(run.checkpoint, program, plan, (error) => {
+          failure = error;
+          void pool.terminate();
+        });
   const resume = folder?.resume;
   const started = performance.now();
+  const first = plan.steps[resume?.step ?? 0]?.operation ?? 0;
+  let furthest = first;
   const signal = run.signal;
   const pool = new ThreadPool({
     size: plan.devices,
     module: moduleUrl(import.meta.url, "./device/thread"),
     deviceName: kind,
     describeOperation: (id) => describeOperation(program.operations[id] as Operation),
-    fabric: { arenaBytes: plan.devices * arenaBytes },
+    fabric: { arenaBytes: Math.min(largestArena, plan.devices * arenaBytes) },
     data: (rank): DeviceStart => ({
       kind,
       memoryBytes,
@@ -126,9 +142,12 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
     pool.onMessage((rank, message) => {
       const told = message as DeviceMessage;
       if (told.kind === "checkpoint") folder?.saved(rank, told);
-      else if (rank === 0) {
-        const { operation } = plan.steps[told.index] as Plan["steps"][number];
-        run.onProgress?.(progress(program, operation, (performance.now() - started) / 1000, run.forecast));
+      else {
+        const { kind, operation } = plan.steps[told.index] as Plan["steps"][number];
+        // Transfers name who will read them, which may be far ahead.
+        if (kind === "transfer" || operation < furthest) return;
+        furthest = operation;
+        run.onProgress?.(progress(program, operation, (performance.now() - started) / 1000, run.forecast, first));
       }
     });
     const results = await pool.callAll<DeviceResult>("run", (rank): DeviceInput => {
@@ -142,6 +161,8 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
     });
     await folder?.finish();
     return report(run, results, resume?.step ?? 0);
+  } catch (error) {
+    throw failure ?? error;
   } finally {
     await pool.terminate();
   }
@@ -189,6 +210,7 @@ function report(
       busySeconds: result.computeSeconds + result.exposedSeconds,
       computeSeconds: result.computeSeconds,
       exposedCommSeconds: result.exposedSeconds,
+      bytesSent: result.sent.total,
     })),
     communication: {
       plannedBytes: plan.steps.slice(from).reduce((total, step) => total + bytesOf(step), 0),

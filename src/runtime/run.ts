@@ -58,24 +58,29 @@ export async function runProgram(
       runner.step(index);
       await new Promise((resolve) => setImmediate(resolve)); // lets signals and progress through
     }
-    return { output: runner.takeOutput(), seconds: Array.from(runner.operations) };
+    return { output: runner.takeOutput(), seconds: Array.from(runner.clock.operations) };
   } finally {
     runner.dispose();
   }
 }
 
-/** Where a run is when operation `index` is about to run. */
+/**
+ * Where a run is when operation `index` is about to run.
+ *
+ * @param first the operation that it began with
+ */
 export function progress(
   program: Program,
   index: number,
   elapsed: number,
   forecast: readonly number[] | undefined,
+  first = 0,
 ): Progress {
   const operation = program.operations[index];
   let secondsLeft: number | undefined;
   if (forecast !== undefined) {
     const sum = (from: number, to: number): number => forecast.slice(from, to).reduce((total, s) => total + s, 0);
-    const before = sum(0, index);
+    const before = sum(first, index);
     const pace = before > 1 && elapsed > 1 ? elapsed / before : 1;
     secondsLeft = sum(index, forecast.length) * pace;
   }

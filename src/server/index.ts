@@ -1,2 +1,2 @@
 /** The party with the model. */
-export { Server } from "./server.ts";
+export { type DeviceRunOptions, Server } from "./server.ts";

@@ -3,7 +3,7 @@
  * sum. Written whole or not at all; its digest stands in the manifest of the checkpoint.
  */
 import { createHash } from "node:crypto";
-import { open, readFile, rename } from "node:fs/promises";
+import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { AegisError } from "../../base/errors.ts";
 import { Ciphertext, type Context } from "../../ckks/index.ts";
@@ -24,7 +24,11 @@ interface Entry {
   readonly parts: number;
 }
 
-/** Writes the state before step `index`; the file's name in the directory and its SHA-256. */
+/**
+ * Writes the state before step `index`; the file's name in the directory and its SHA-256.
+ *
+ * @throws `io`
+ */
 export async function saveState(
   runner: Runner,
   directory: string,
@@ -33,11 +37,29 @@ export async function saveState(
 ): Promise<{ file: string; digest: string }> {
   const file = `step-${index}-device-${rank}.bin`;
   const path = join(directory, file);
+  try {
+    const handle = await open(`${path}.tmp`, "w", 0o600);
+    let digest: string;
+    try {
+      digest = await writeState(runner, handle);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(`${path}.tmp`, path);
+    return { file, digest };
+  } catch (cause) {
+    if (cause instanceof AegisError) throw cause;
+    const hint = "make room on the disk and run again: the run goes on from its last whole checkpoint";
+    throw new AegisError("io", `${path}: cannot be written`, { hint, cause });
+  }
+}
+
+async function writeState(runner: Runner, handle: FileHandle): Promise<string> {
+  const { tensors, sums } = runner;
   const values = [
-    ...runner.tensors
-      .keys()
-      .map((key) => ({ key, form: "ciphertext" as const, value: runner.tensors.get(key) as Ciphertext })),
-    ...runner.sums.keys().map((key) => ({ key, form: "sum" as const, value: runner.sums.get(key) as PartialSum })),
+    ...tensors.keys().map((key) => ({ key, form: "ciphertext" as const, value: tensors.get(key) as Ciphertext })),
+    ...sums.keys().map((key) => ({ key, form: "sum" as const, value: sums.get(key) as PartialSum })),
   ];
   const entries = values.map(
     ({ key, form, value }): Entry => ({
@@ -51,60 +73,74 @@ export async function saveState(
     }),
   );
   const hash = createHash("sha256");
-  const handle = await open(`${path}.tmp`, "w", 0o600);
   const write = async (bytes: Uint8Array): Promise<void> => {
     hash.update(bytes);
-    await handle.write(bytes);
+    await handle.appendFile(bytes);
   };
-  try {
-    const head = Buffer.from(JSON.stringify(entries));
-    await write(Buffer.from(`${magic}${head.length}\n`));
-    await write(head);
-    for (const { value } of values) {
-      for (const part of value.parts) {
-        const { kernels, degree } = part.ring;
-        const words = new Uint32Array(degree);
-        for (let limb = 0; limb < part.moduli.length; limb++) {
-          kernels.read(part, limb, words);
-          await write(new Uint8Array(words.buffer));
-        }
-        runner.beat();
+  const head = Buffer.from(JSON.stringify(entries));
+  await write(Buffer.from(`${magic}${head.length}\n`));
+  await write(head);
+  for (const { value } of values) {
+    for (const part of value.parts) {
+      const { kernels, degree } = part.ring;
+      const words = new Uint32Array(degree);
+      for (let limb = 0; limb < part.moduli.length; limb++) {
+        kernels.read(part, limb, words);
+        await write(new Uint8Array(words.buffer));
       }
+      runner.pulse();
     }
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
-  await rename(`${path}.tmp`, path);
-  return { file, digest: hash.digest("hex") };
+  return hash.digest("hex");
 }
 
 /** Puts back what {@link saveState} wrote; the file's digest was checked before. Throws `format`. */
 export async function restoreState(runner: Runner, context: Context, path: string): Promise<void> {
-  const bytes = await readFile(path);
-  const end = bytes.indexOf(10, magic.length);
-  if (bytes.subarray(0, magic.length).toString() !== magic || end < 0) throw damaged(path);
-  const headLength = Number(bytes.subarray(magic.length, end).toString());
-  const entries = JSON.parse(bytes.subarray(end + 1, end + 1 + headLength).toString()) as Entry[];
-  let at = end + 1 + headLength;
-  const { ring } = context;
-  const words = new Uint32Array(ring.degree);
-  for (const { key, form, level, scale, slots, moduli, parts: count } of entries) {
-    const parts = Array.from({ length: count }, () => {
-      const poly = ring.poly(moduli, "ntt");
-      for (let limb = 0; limb < moduli.length; limb++) {
-        if (at + words.byteLength > bytes.length) throw damaged(path);
-        new Uint8Array(words.buffer).set(bytes.subarray(at, at + words.byteLength));
-        ring.kernels.write(poly, limb, words);
-        at += words.byteLength;
+  // Piece by piece: a state may be larger than what can be read at once.
+  const handle = await open(path);
+  const read = async (bytes: Uint8Array): Promise<void> => {
+    for (let at = 0; at < bytes.length; ) {
+      const { bytesRead } = await handle.read(bytes, at, bytes.length - at);
+      if (bytesRead === 0) throw damaged(path);
+      at += bytesRead;
+    }
+  };
+  try {
+    const { ring } = context;
+    const words = new Uint32Array(ring.degree);
+    for (const { key, form, level, scale, slots, moduli, parts: count } of await readHead(read, path)) {
+      const parts: Poly[] = [];
+      for (let k = 0; k < count; k++) {
+        const poly = ring.poly(moduli, "ntt");
+        parts.push(poly);
+        for (let limb = 0; limb < moduli.length; limb++) {
+          await read(new Uint8Array(words.buffer));
+          ring.kernels.write(poly, limb, words);
+        }
       }
-      return poly;
-    });
-    const exact = fromBits(scale);
-    if (form === "ciphertext") runner.tensors.set(key, new Ciphertext(parts, level, exact, slots));
-    else runner.sums.set(key, new PartialSum(parts, level, exact));
-    runner.beat();
+      const exact = fromBits(scale);
+      if (form === "ciphertext") runner.tensors.set(key, new Ciphertext(parts, level, exact, slots));
+      else runner.sums.set(key, new PartialSum(parts, level, exact));
+      runner.pulse();
+    }
+  } finally {
+    await handle.close();
   }
+}
+
+async function readHead(read: (bytes: Uint8Array) => Promise<void>, path: string): Promise<Entry[]> {
+  const start = Buffer.alloc(magic.length);
+  await read(start);
+  if (start.toString() !== magic) throw damaged(path);
+  let digits = "";
+  for (const byte = Buffer.alloc(1); ; digits += byte.toString()) {
+    await read(byte);
+    if (byte[0] === 10) break;
+    if (digits.length > 15) throw damaged(path);
+  }
+  const head = Buffer.alloc(Number(digits));
+  await read(head);
+  return JSON.parse(head.toString()) as Entry[];
 }
 
 function damaged(path: string): AegisError {

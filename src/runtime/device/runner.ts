@@ -7,14 +7,7 @@
  */
 import { AegisError, withPath } from "../../base/errors.ts";
 import type { Ciphertext } from "../../ckks/index.ts";
-import {
-  type ComputeStep,
-  lastUses,
-  moduleOf,
-  type Plan,
-  type Step,
-  type TransferStep,
-} from "../../placement/index.ts";
+import { type ComputeStep, lastUses, moduleOf, type Plan, type Step } from "../../placement/index.ts";
 import {
   ciphertextsOf,
   describeOperation,
@@ -24,6 +17,7 @@ import {
   range,
   readsOf,
   type Tensor,
+  wholePart,
 } from "../../program/index.ts";
 import {
   type Constants,
@@ -32,14 +26,11 @@ import {
   finishSum,
   type PartialSum,
   partialSums,
-  sumShape,
 } from "../../transformer/index.ts";
 import type { Endpoint } from "../fabric/endpoint.ts";
+import { Clock } from "./clock.ts";
+import { Exchange, numbersPerStep } from "./exchange.ts";
 import { Store } from "./store.ts";
-import { type Parcel, parcelWords, readCiphertext, readSum, writeParcel } from "./wire.ts";
-
-/** Ciphertext numbers stay below this, so that a step and a number make a tag. */
-const numbersPerStep = 2 ** 16;
 
 /** What a device works with. */
 export interface DeviceSetting {
@@ -52,39 +43,25 @@ export interface DeviceSetting {
   readonly cut?: Environment;
 }
 
-/** Something on its way to this device. */
-interface Expected {
-  readonly from: number;
-  readonly tag: number;
-  readonly take: (words: Uint32Array) => void;
-}
-
-/** Seconds of a device. */
-export interface DeviceSeconds {
-  /** In operations. */
-  compute: number;
-  /** Waiting for others, and copying what is sent and received. */
-  exposed: number;
-}
-
 export class Runner {
-  readonly seconds: DeviceSeconds = { compute: 0, exposed: 0 };
-  /** Seconds of computing by operation. */
-  readonly operations: Float64Array;
+  readonly clock: Clock;
   /** Ciphertexts, keyed `tensor number`. */
   readonly tensors = new Store<Ciphertext>();
   /** Partial sums, keyed `tensor number`. */
   readonly sums = new Store<PartialSum>();
   readonly #setting: DeviceSetting;
+  readonly #exchange: Exchange;
   readonly #lent = new Map<string, Ciphertext>();
-  readonly #expected = new Map<string, Expected[]>();
   readonly #last: ReadonlyMap<string, readonly string[]>;
 
   constructor(setting: DeviceSetting) {
-    const { program, plan, endpoint } = setting;
+    const { program, plan, environment, endpoint } = setting;
+    const { tensors, sums } = this;
     this.#setting = setting;
-    this.operations = new Float64Array(program.operations.length);
     this.#last = lastUses(program, plan.steps, endpoint.rank);
+    this.clock = new Clock(program.operations.length, () => endpoint.waitedSeconds);
+    const wanted = (key: string): boolean => this.#wanted(key);
+    this.#exchange = new Exchange({ program, environment, endpoint, clock: this.clock, tensors, sums, wanted });
     if (plan.steps.length * numbersPerStep > 2 ** 32)
       throw new AegisError("plan", `a plan of ${plan.steps.length} steps has no tags for its messages`);
   }
@@ -112,9 +89,12 @@ export class Runner {
     this.tensors.set(`${this.#setting.program.input} ${number}`, ciphertext);
   }
 
-  /** Says that the device is alive, in work that no operation does. */
-  beat(): void {
-    this.#setting.endpoint.beat();
+  /** Says that the device is alive and moves what is queued: for the inside of long work. Throws `aborted`. */
+  pulse(): void {
+    const { endpoint } = this.#setting;
+    if (endpoint.aborted) throw new AegisError("aborted", "the run was cancelled");
+    endpoint.beat();
+    this.clock.communicating(() => endpoint.progress());
   }
 
   /** Takes step `index` of the plan. */
@@ -128,35 +108,33 @@ export class Runner {
     const { program, plan, endpoint } = this.#setting;
     const step = plan.steps[index] as Step;
     const operation = program.operations[step.operation] as Operation;
-    if (endpoint.aborted) throw new AegisError("aborted", "the run was cancelled");
     endpoint.beat(step.operation);
     endpoint.ledger.module = moduleOf(operation.path);
-    this.#copying(() => endpoint.progress());
     withPath(describeOperation(operation), () => {
-      if (step.kind === "transfer") this.#transfer(step, index);
+      this.pulse();
+      this.#exchange.poll();
+      if (step.kind === "transfer") this.#exchange.begin(step, index);
       else if (step.kind === "compute") {
         const part = step.parts[this.rank];
         if (part !== null && part !== undefined) this.#compute(step, operation, part);
-      } else this.#cut(operation);
+      } else this.#cut(step.operation, operation);
     });
   }
 
   /** Without overlap, waits until the step's transfers are over; frees what is not needed any more. */
   end(index: number): void {
-    const { plan, endpoint } = this.#setting;
+    const { program, plan } = this.#setting;
     const step = plan.steps[index] as Step;
     if (step.kind === "transfer" && !plan.overlap) {
-      for (const { to, indices } of step.moves)
-        if (to.includes(this.rank)) for (const number of indices) this.#await(keyOf(step, number));
-      this.seconds.exposed += endpoint.flush();
+      const operation = program.operations[step.operation] as Operation;
+      withPath(describeOperation(operation), () => this.#exchange.end(step));
     }
     for (const key of this.#last.get(`#${index}`) ?? []) if (!this.#isOutput(key)) this.tensors.drop(key);
   }
 
   /** Waits until all that was sent has left and all that is expected has come. */
   settle(): void {
-    for (const key of [...this.#expected.keys()]) this.#await(key);
-    this.seconds.exposed += this.#setting.endpoint.flush();
+    this.#exchange.settle();
   }
 
   /** Numbers of the program's output that this device has. */
@@ -183,10 +161,10 @@ export class Runner {
       for (const [o, name] of operation.outputs.entries()) {
         for (const number of part.outputs[o] as readonly number[]) {
           const key = `${name} ${number}`;
-          this.#await(`+${key}`);
+          this.#exchange.awaitSum(key);
           const sum = this.sums.get(key);
           if (sum === undefined) throw new AegisError("internal", `no sum of ${key} to finish`);
-          const result = this.#timed(step.operation, () =>
+          const result = this.clock.computing(step.operation, () =>
             finishSum(environment, program, operation, o, number, sum, constants),
           );
           this.sums.drop(key);
@@ -196,7 +174,7 @@ export class Runner {
       return;
     }
     const inputs = this.#inputs(operation, part);
-    const run = <T>(execute: () => T): T => this.#timed(step.operation, execute);
+    const run = <T>(execute: () => T): T => this.clock.computing(step.operation, execute);
     if (step.phase === "sums") {
       const results = run(() => partialSums(environment, program, operation, inputs, constants, part));
       this.#each(operation, part, (key, o, at) => this.sums.set(key, results[o]?.[at] as PartialSum));
@@ -207,22 +185,14 @@ export class Runner {
   }
 
   /** All of an operation on this device's share of every ciphertext. */
-  #cut(operation: Operation): void {
+  #cut(index: number, operation: Operation): void {
     const { program, cut, constants } = this.#setting;
     if (cut === undefined) throw new AegisError("plan", "this device does not work on ciphertexts that are cut");
-    const outputs = operation.outputs.map((name) =>
-      Array.from({ length: ciphertextsOf(program.tensors[name] as Tensor) }, (_, i) => i),
-    );
-    const part = { outputs };
+    const part = wholePart(program, operation);
     const inputs = this.#inputs(operation, part);
-    const before = this.#setting.endpoint.waitedSeconds;
-    const start = performance.now();
-    const results = executeOperation(cut, program, operation, inputs, constants, part);
-    const waited = this.#setting.endpoint.waitedSeconds - before;
-    const computed = (performance.now() - start) / 1000 - waited;
-    this.seconds.exposed += waited;
-    this.seconds.compute += computed;
-    this.operations[operation.id] = (this.operations[operation.id] as number) + computed;
+    const results = this.clock.computing(index, () =>
+      executeOperation(cut, program, operation, inputs, constants, part),
+    );
     this.#each(operation, part, (key, o, at) => this.#keep(key, results[o]?.[at] as Ciphertext));
   }
 
@@ -234,7 +204,7 @@ export class Runner {
       const list = new Array<Ciphertext | undefined>(ciphertextsOf(program.tensors[name] as Tensor));
       for (const number of reads[i] as number[]) {
         const key = `${name} ${number}`;
-        this.#await(key);
+        this.#exchange.awaitCiphertext(key);
         const found = this.tensors.get(key) ?? this.#lent.get(key);
         if (found === undefined) throw new AegisError("internal", `${key} is not on device ${this.rank}`);
         list[number] = found;
@@ -243,84 +213,14 @@ export class Runner {
     });
   }
 
-  #transfer(step: TransferStep, index: number): void {
-    for (const { from, to, indices } of step.moves) {
-      for (const number of indices) {
-        if (from === this.rank) this.#send(step, index, to, number);
-        if (to.includes(this.rank)) this.#expect(step, index, from, number);
-      }
-    }
-  }
-
-  #send(step: TransferStep, index: number, to: readonly number[], number: number): void {
-    const { environment, endpoint } = this.#setting;
-    const key = `${step.tensor} ${number}`;
-    const store: Store<Ciphertext> | Store<PartialSum> = step.form === "sums" ? this.sums : this.tensors;
-    this.#await(keyOf(step, number));
-    const value = store.get(key);
-    if (value === undefined) throw new AegisError("internal", `${key} is not on device ${this.rank}`);
-    const limbs =
-      step.form === "sums"
-        ? (value.parts[0]?.moduli.length as number)
-        : environment.evaluator.context.parameters.limbs(step.level);
-    const parcel: Parcel = {
-      parts: value.parts,
-      limbs,
-      scale: value.scale,
-      level: step.form === "sums" ? value.level : step.level,
-      slots: environment.slots,
-    };
-    const left = store.leave(key);
-    this.#copying(() =>
-      endpoint.send({
-        to,
-        tag: index * numbersPerStep + number,
-        words: parcelWords(parcel),
-        collective: step.collective,
-        fill: (into) => writeParcel(parcel, into),
-        sent: left,
-      }),
-    );
-    if (step.form === "sums") this.sums.drop(key);
-  }
-
-  #expect(step: TransferStep, index: number, from: number, number: number): void {
-    const { program, environment } = this.#setting;
-    const { context } = environment.evaluator;
-    const key = `${step.tensor} ${number}`;
-    const operation = program.operations[step.operation] as Operation;
-    const take = (words: Uint32Array): void => {
-      if (step.form === "ciphertexts") {
-        this.tensors.set(key, readCiphertext(context, words));
-        return;
-      }
-      const { polynomials, extended } = sumShape(program, operation, operation.outputs.indexOf(step.tensor));
-      const arrived = readSum(context, words, polynomials, extended);
-      const own = this.sums.get(key);
-      if (own === undefined) this.sums.set(key, arrived);
-      else {
-        own.add(context, arrived);
-        arrived[Symbol.dispose]();
-      }
-    };
-    const list = this.#expected.get(keyOf(step, number)) ?? [];
-    list.push({ from, tag: index * numbersPerStep + number, take });
-    this.#expected.set(keyOf(step, number), list);
-  }
-
-  /** Takes everything that is on its way under a key. */
-  #await(key: string): void {
-    const { endpoint } = this.#setting;
-    for (const { from, tag, take } of this.#expected.get(key) ?? []) {
-      this.#copying(() => endpoint.wait(() => endpoint.receive(from, tag, take), `${key} of device ${from}`));
-    }
-    this.#expected.delete(key);
-  }
-
   /** Keeps a result, unless no step of this device will read or send it. */
   #keep(key: string, result: Ciphertext): void {
-    if (this.#last.has(key) || this.#isOutput(key)) this.tensors.set(key, result);
+    if (this.#wanted(key)) this.tensors.set(key, result);
     else result.dispose();
+  }
+
+  #wanted(key: string): boolean {
+    return this.#last.has(key) || this.#isOutput(key);
   }
 
   #isOutput(key: string): boolean {
@@ -331,23 +231,4 @@ export class Runner {
     for (const [o, name] of operation.outputs.entries())
       for (const [at, number] of (part.outputs[o] as readonly number[]).entries()) apply(`${name} ${number}`, o, at);
   }
-
-  #timed<T>(operation: number, body: () => T): T {
-    const start = performance.now();
-    const result = body();
-    const seconds = (performance.now() - start) / 1000;
-    this.seconds.compute += seconds;
-    this.operations[operation] = (this.operations[operation] as number) + seconds;
-    return result;
-  }
-
-  #copying(body: () => unknown): void {
-    const start = performance.now();
-    body();
-    this.seconds.exposed += (performance.now() - start) / 1000;
-  }
-}
-
-function keyOf(step: TransferStep, number: number): string {
-  return `${step.form === "sums" ? "+" : ""}${step.tensor} ${number}`;
 }

@@ -16,7 +16,6 @@ import { type CutStrategy, cutStrategies, type Step } from "../../placement/inde
 import { slotsOf } from "../../program/index.ts";
 import { Environment, weightsOf } from "../../transformer/index.ts";
 import { CountingKeys } from "../counting-keys.ts";
-import type { Endpoint } from "../fabric/endpoint.ts";
 import { type Device, serve } from "../threads/serve.ts";
 import { boundaries } from "./boundaries.ts";
 import { restoreState, saveState } from "./checkpoint-state.ts";
@@ -39,7 +38,8 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   using keys = new KeyStore(context, { residentBytes: start.residentKeyBytes });
   for (const key of start.keys) keys.add(key);
   keys.expect(start.keySequence);
-  const counting = new CountingKeys(keys, () => pulse(endpoint));
+  let pulse = (): void => endpoint.beat();
+  const counting = new CountingKeys(keys, () => pulse());
   endpoint.beat();
   const bootstraps = plan.steps.some(
     (step) => program.operations[step.operation]?.kind === "bootstrap" && names(step, endpoint.rank),
@@ -54,6 +54,8 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     endpoint,
     ...(cut ? { cut: environment } : {}),
   });
+  // Inside long operations: the device lives, and what is queued moves on.
+  pulse = (): void => runner.pulse();
   let keyBytes = 0;
   const stops = new Set(input.checkpoint === undefined ? [] : boundaries(program, plan));
   const first = input.resume?.step ?? 0;
@@ -81,9 +83,9 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   return {
     numbers,
     output,
-    computeSeconds: runner.seconds.compute,
-    exposedSeconds: runner.seconds.exposed,
-    operations: Array.from(runner.operations),
+    computeSeconds: runner.clock.compute,
+    exposedSeconds: runner.clock.exposed,
+    operations: Array.from(runner.clock.operations),
     peakBytes: peak,
     keyBytes,
     uses: counting.uses,
@@ -95,12 +97,6 @@ async function openBackend({ kind, memoryBytes }: DeviceStart): Promise<Backend>
   return kind === "wasm"
     ? createWasmBackend({ maximumBytes: memoryBytes })
     : createReferenceBackend({ maximumBytes: memoryBytes });
-}
-
-/** Inside long operations: the device lives, and what is queued moves on. */
-function pulse(endpoint: Endpoint): void {
-  endpoint.beat();
-  endpoint.progress();
 }
 
 /** The words of an output, and its memory freed. */
