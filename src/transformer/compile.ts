@@ -17,7 +17,7 @@ import {
 } from "../program/index.ts";
 import type { Calibration } from "./calibration.ts";
 import { type KernelTimes, NullCosts, referenceTimes } from "./costs.ts";
-import { buildGraph } from "./graph/index.ts";
+import { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
 import { type CostModel, originOf, schedule } from "./schedule.ts";
 
 export interface CompileOptions {
@@ -106,7 +106,7 @@ function candidatesFor(config: ModelConfig, { length, layout }: CompileOptions, 
     return short.length > 0 ? short : [first];
   const long = longGeometry(config, length, slots);
   const most = long.tokens / groupsOf(long);
-  const steps = [long.babySteps, long.babySteps * 2].filter((babySteps) => babySteps <= most);
+  const steps = [1 / 2, 1, 2, 4].map((factor) => factor * long.babySteps).filter((k) => k >= 1 && k <= most);
   return [...short, ...steps.map((babySteps) => ({ ...long, babySteps }))];
 }
 
@@ -118,26 +118,56 @@ export function compile(
   options: CompileOptions,
 ): Compiled {
   const candidates = options.geometry === undefined ? candidatesFor(config, options, parameters) : [options.geometry];
+  using workshops = new Workshops(parameters);
   return candidates
-    .map((geometry) => compileFor(config, calibration, parameters, geometry, options))
+    .map((geometry) => compileFor(config, calibration, workshops, geometry, options))
     .reduce((best, candidate) => (candidate.cost < best.cost ? candidate : best));
+}
+
+/** Null backends for geometries that are compared: those of as many slots share one, with its bootstrapping. */
+class Workshops implements Disposable {
+  readonly parameters: Parameters;
+  readonly #bySlots = new Map<number, { backend: NullBackend; context: Context; bootstrapper: Bootstrapper }>();
+  /** By all of the geometry but its baby steps. */
+  readonly #costs = new Map<string, NullCosts>();
+
+  constructor(parameters: Parameters) {
+    this.parameters = parameters;
+  }
+
+  costs(graph: UnscheduledProgram): { costs: NullCosts; bootstrapper: Bootstrapper } {
+    const slots = slotsOf(graph.geometry);
+    let shop = this.#bySlots.get(slots);
+    if (shop === undefined) {
+      const backend = new NullBackend();
+      const context = new Context(this.parameters, backend);
+      shop = { backend, context, bootstrapper: new Bootstrapper(context, slots) };
+      this.#bySlots.set(slots, shop);
+    }
+    const { backend, context, bootstrapper } = shop;
+    const key = JSON.stringify({ ...graph.geometry, babySteps: 0 });
+    const costs = new NullCosts(context, backend, graph, bootstrapper, this.#costs.get(key));
+    this.#costs.set(key, costs);
+    return { costs, bootstrapper };
+  }
+
+  [Symbol.dispose](): void {
+    for (const { bootstrapper } of this.#bySlots.values()) bootstrapper[Symbol.dispose]();
+  }
 }
 
 /** `cost` in seconds of the reference machine. */
 function compileFor(
   config: ModelConfig,
   calibration: Calibration,
-  parameters: Parameters,
+  workshops: Workshops,
   geometry: Geometry,
   options: CompileOptions,
 ): Compiled & { cost: number } {
   const graph = buildGraph(config, calibration, geometry, options.length);
-  const backend = new NullBackend();
-  const context = new Context(parameters, backend);
-  const slots = geometry.tokens * geometry.lanes;
+  const { parameters } = workshops;
   checkGeometry(geometry, parameters.maximumSlots);
-  using bootstrapper = new Bootstrapper(context, slots);
-  const costs = new NullCosts(context, backend, graph, bootstrapper);
+  const { costs, bootstrapper } = workshops.costs(graph);
   const program = schedule(graph, costs.model(referenceTimes), {
     preset: parameters.name,
     bootstrapLevel: bootstrapper.outputLevel,

@@ -16,12 +16,14 @@ import {
 } from "../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../kernels/index.ts";
 import { type Operation, type Tensor, wholePart } from "../program/index.ts";
+import { emptyWeights } from "./costs/empty-weights.ts";
+import { OperationCosts } from "./costs/operation-costs.ts";
 import type { UnscheduledProgram } from "./graph/index.ts";
 import { Environment } from "./operators/environment.ts";
 import { executeOperation } from "./operators/execute.ts";
 import { type CostModel, originOf } from "./schedule.ts";
-import { UnitCosts } from "./unit-costs.ts";
-import type { FoldedWeights } from "./weights.ts";
+
+export { emptyWeights };
 
 /** Seconds per unit of each kind of kernel work. */
 export type KernelTimes = KernelWork;
@@ -87,14 +89,16 @@ export class NullCosts {
   readonly #environment: Environment;
   readonly #program: UnscheduledProgram;
   readonly #seen = new Map<string, KernelWork>();
-  readonly #units: UnitCosts;
+  readonly #units: OperationCosts;
   #bootstrap: KernelWork | undefined;
 
+  /** @param like costs on the same context of a program whose geometry differs in baby steps alone */
   constructor(
     context: Context,
     backend: NullBackend,
     program: UnscheduledProgram,
     bootstrapper: Bootstrapper | undefined,
+    like?: NullCosts,
   ) {
     this.#backend = backend;
     this.#context = context;
@@ -106,8 +110,8 @@ export class NullCosts {
       program.length,
       bootstrapper,
     );
-    const constants = { weights: (operation: Operation, index: number) => emptyWeights(program, operation, index) };
-    this.#units = new UnitCosts(context, () => backend.work, this.keys, program, constants, bootstrapper);
+    this.#units = new OperationCosts(context, backend, program, bootstrapper, like && { units: like.#units.units });
+    if (like !== undefined) this.#bootstrap = like.#bootstrap;
   }
 
   /** What operations cost when kernels take these times. */
@@ -196,7 +200,7 @@ const chunkBytes = 2 ** 30;
 
 /** Work of all of an operation of the long layout, in chunks that bound its workspace. */
 function wholeWork(
-  units: UnitCosts,
+  units: OperationCosts,
   program: Pick<UnscheduledProgram, "tensors" | "geometry">,
   parameters: Context["parameters"],
   operation: Operation,
@@ -211,23 +215,6 @@ function wholeWork(
   const chunks = Math.ceil(all.length / size);
   const one = units.work(operation, "whole", { outputs: [all.slice(0, Math.ceil(all.length / chunks))] });
   return Object.fromEntries(kernelNames.map((name) => [name, one[name] * chunks])) as KernelWork;
-}
-
-/** Ones of the shape of a linear operation's weights: which diagonals exist is what matters. */
-export function emptyWeights(
-  program: Pick<UnscheduledProgram, "tensors" | "geometry" | "classes" | "output">,
-  operation: Operation,
-  index: number,
-): FoldedWeights {
-  const { geometry, tensors } = program;
-  const output = tensors[operation.outputs[index] as string] as Tensor;
-  const input = tensors[operation.inputs[0] as string] as Tensor;
-  const hidden = geometry.heads * geometry.headSize;
-  const narrow = output.name === program.output ? program.classes : hidden;
-  const rows = output.content === "wide" ? (output.features ?? output.count * geometry.lanes) : narrow;
-  const columns =
-    input.axis === "feature" && input.content === "wide" ? (input.features ?? input.count * geometry.lanes) : hidden;
-  return { rows, columns, matrix: new Float64Array(rows * columns).fill(1), bias: new Float64Array(rows) };
 }
 
 function difference(after: KernelWork, before: KernelWork): KernelWork {

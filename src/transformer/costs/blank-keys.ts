@@ -1,0 +1,36 @@
+/**
+ * Stand-ins for keys. On one device memory that nobody wrote will do, and making it counts as no work;
+ * ranks need keys laid out as real ones.
+ */
+import { ephemeralSpecialCount } from "../../circuits/index.ts";
+import { blankKey, type Context, type KeyName, type KeySource, keyModuli, type LoadedKey } from "../../ckks/index.ts";
+import { isSharded } from "../../kernels/index.ts";
+
+/** Any key at any level; those of one shape share their memory. */
+export class BlankKeys implements KeySource {
+  readonly #context: Context;
+  readonly #made = new Map<string, LoadedKey>();
+
+  constructor(context: Context) {
+    this.#context = context;
+  }
+
+  key(name: KeyName, level: number): LoadedKey {
+    const specialCount = name === "dense-to-sparse" ? ephemeralSpecialCount : this.#context.parameters.specialCount;
+    const shape = `${level} ${specialCount}`;
+    let key = this.#made.get(shape);
+    if (key === undefined) {
+      key = isSharded(this.#context.ring.kernels)
+        ? blankKey(this.#context, level, specialCount)
+        : unwrittenKey(this.#context, level, specialCount);
+      this.#made.set(shape, key);
+    }
+    return key;
+  }
+}
+
+function unwrittenKey(context: Context, level: number, specialCount: number): LoadedKey {
+  const moduli = keyModuli(context, level, specialCount);
+  const half = context.parameters.digitsAt(level).map(() => context.ring.poly(moduli, "ntt"));
+  return { level, specialCount, a: half, b: half };
+}

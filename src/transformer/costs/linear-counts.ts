@@ -1,0 +1,170 @@
+/**
+ * How many diagonals the blocks of a linear layer of the long layout have, and which rotations they
+ * read, by kinds of ciphertexts: those that hold features in the same lanes are of one kind. All
+ * weights count as other than zero.
+ */
+import type { LinearOperation, Part, Program, Tensor } from "../../program/index.ts";
+import { giantsOf, type LinearSplit, splitLinear } from "../operators/long/linear.ts";
+
+type Graph = Pick<Program, "tensors" | "geometry">;
+
+/** Lanes that hold features, one entry for each kind, and the kind of each place of the tensor. */
+interface Kinds {
+  readonly lanes: readonly (readonly number[])[];
+  readonly kindOf: Uint16Array;
+}
+
+/** What partial sums of a part are made of. */
+export interface LinearUnits {
+  readonly zeros: number;
+  readonly terms: number;
+  /** Those among them whose operand is not rotated. */
+  readonly lifted: number;
+  /** Operands that are rotated. */
+  readonly operands: number;
+  /** Rotations by steps (0 too), with how often each is made. */
+  readonly rotations: ReadonlyMap<number, number>;
+}
+
+interface Pair {
+  readonly shifts: ReadonlySet<number>;
+  /** Diagonals of baby step 0. */
+  readonly lifted: number;
+  readonly babies: ReadonlySet<number>;
+}
+
+/** Counts for one linear operation, at any level. */
+export class LinearCounts {
+  readonly split: LinearSplit;
+  readonly #giants: readonly number[];
+  readonly #input: Kinds;
+  readonly #outputs: readonly Kinds[];
+  readonly #counts: readonly number[];
+  /** By kind of input, output and kind of output. */
+  readonly #pairs = new Map<string, Pair>();
+  readonly #unions = new Map<string, ReadonlySet<number>>();
+
+  constructor(program: Graph, operation: LinearOperation) {
+    const outputs = operation.outputs.map((name) => program.tensors[name] as Tensor);
+    this.split = splitLinear(program, operation);
+    this.#giants = outputs.map((_, o) => giantsOf(this.split, o).length);
+    this.#input = kinds(program, program.tensors[operation.inputs[0] as string] as Tensor, false);
+    this.#outputs = outputs.map((output) => kinds(program, output, output.content === "single"));
+    this.#counts = outputs.map(({ count }) => count);
+  }
+
+  /** Numbers of one output by their kind. */
+  byKind(o: number, indices: readonly number[]): Map<number, number[]> {
+    const { kindOf } = this.#outputs[o] as Kinds;
+    const found = new Map<number, number[]>();
+    for (const index of indices) {
+      const kind = kindOf[index % (this.#counts[o] as number)] as number;
+      const list = found.get(kind);
+      if (list === undefined) found.set(kind, [index]);
+      else list.push(index);
+    }
+    return found;
+  }
+
+  /** Terms of each giant step of a kind of output: rotated ones, unrotated ones alone, or none. */
+  rows(o: number, kind: number): ("rotated" | "lifted" | "none")[] {
+    const { babySteps } = this.split;
+    const shifts = this.#input.lanes.flatMap((_, input) => [...this.#pair(input, o, kind).shifts]);
+    return giantsOf(this.split, o).map((giant) => {
+      const mine = shifts.filter((k) => babySteps === 0 || Math.floor(k / babySteps) === giant);
+      if (mine.length === 0) return "none";
+      return mine.some((k) => k !== giant * babySteps) ? "rotated" : "lifted";
+    });
+  }
+
+  of(part: Part): LinearUnits {
+    const terms = tally(part.summed?.map((i) => this.#input.kindOf[i] as number) ?? this.#input.kindOf);
+    const places = part.outputs.map((indices, o) => {
+      const { kindOf } = this.#outputs[o] as Kinds;
+      const count = this.#counts[o] as number;
+      const byBlock = new Map<number, Map<number, number>>();
+      for (const index of indices) {
+        const block = Math.floor(index / count);
+        let here = byBlock.get(block);
+        if (here === undefined) byBlock.set(block, (here = new Map()));
+        const kind = kindOf[index % count] as number;
+        here.set(kind, (here.get(kind) ?? 0) + 1);
+      }
+      return byBlock;
+    });
+    const blocks = new Set(places.flatMap((byBlock) => [...byBlock.keys()]));
+    const rotations = new Map<number, number>();
+    let diagonals = 0;
+    let lifted = 0;
+    let operands = 0;
+    for (const block of blocks) {
+      const present = places.flatMap((byBlock, o) =>
+        [...(byBlock.get(block) ?? [])].map(([kind, n]) => ({ o, kind, n })),
+      );
+      for (const [term, times] of terms) {
+        operands += times;
+        for (const { o, kind, n } of present) {
+          const pair = this.#pair(term, o, kind);
+          diagonals += times * n * pair.shifts.size;
+          lifted += times * n * pair.lifted;
+        }
+        for (const baby of this.#union(term, present)) rotations.set(baby, (rotations.get(baby) ?? 0) + times);
+      }
+    }
+    const zeros = part.outputs.reduce((sum, indices, o) => sum + indices.length * (this.#giants[o] as number), 0);
+    return { zeros, terms: diagonals, lifted, operands, rotations };
+  }
+
+  #pair(input: number, o: number, kind: number): Pair {
+    const key = `${input} ${o} ${kind}`;
+    let pair = this.#pairs.get(key);
+    if (pair === undefined) {
+      const shifts = new Set<number>();
+      const { lanes } = this.#outputs[o] as Kinds;
+      for (const lane of lanes[kind] as readonly number[])
+        for (const read of this.#input.lanes[input] as readonly number[]) shifts.add(read - lane);
+      const { babySteps } = this.split;
+      const baby = (k: number): number => (babySteps === 0 ? k : k - Math.floor(k / babySteps) * babySteps);
+      const babies = [...shifts].map(baby);
+      pair = { shifts, lifted: babies.filter((k) => k === 0).length, babies: new Set(babies) };
+      this.#pairs.set(key, pair);
+    }
+    return pair;
+  }
+
+  #union(input: number, present: readonly { o: number; kind: number }[]): ReadonlySet<number> {
+    const key = `${input}: ${[...new Set(present.map(({ o, kind }) => `${o} ${kind}`))].sort().join()}`;
+    let union = this.#unions.get(key);
+    if (union === undefined) {
+      union = new Set(present.flatMap(({ o, kind }) => [...this.#pair(input, o, kind).babies]));
+      this.#unions.set(key, union);
+    }
+    return union;
+  }
+}
+
+function kinds({ geometry }: Graph, tensor: Tensor, firstGroupOnly: boolean): Kinds {
+  const { lanes: all, width, heads } = geometry;
+  const features = tensor.features ?? Number.POSITIVE_INFINITY;
+  const holds = (index: number, lane: number): boolean =>
+    tensor.axis === "dimension"
+      ? lane % width < heads && !(firstGroupOnly && lane >= width)
+      : index * all + lane < features;
+  const lanes: number[][] = [];
+  const known = new Map<string, number>();
+  const kindOf = Uint16Array.from({ length: tensor.count }, (_, index) => {
+    const list: number[] = [];
+    for (let lane = 0; lane < all; lane++) if (holds(index, lane)) list.push(lane);
+    const key = list.join();
+    const kind = known.get(key) ?? lanes.push(list) - 1;
+    known.set(key, kind);
+    return kind;
+  });
+  return { lanes, kindOf };
+}
+
+function tally(values: Iterable<number>): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+}
