@@ -226,6 +226,24 @@ describe("by hand", () => {
     expect(program).toBeUndefined();
   });
 
+  test("asks for the cost of an operation at a level once", () => {
+    const steps = chain([2, 1, 3, 2, 1, 3, 2]);
+    const asked: string[] = [];
+    const costs = toyCosts(steps, 10);
+    schedule(
+      toyGraph(steps),
+      {
+        ...costs,
+        operation: (operation, level) => {
+          asked.push(`${operation.id} @${level}`);
+          return costs.operation(operation, level);
+        },
+      },
+      options,
+    );
+    expect(new Set(asked).size).toBe(asked.length);
+  });
+
   test("an operation that is too deep is named", () => {
     const graph = toyGraph(chain([6]));
     expect(() => schedule(graph, toyCosts([], 1), options)).toThrow(

@@ -32,7 +32,7 @@ export interface ScheduleOptions {
   readonly logScale: number;
 }
 
-/** What was done before an operation. */
+/** What is done before an operation. */
 interface Decision {
   readonly refreshed: readonly string[];
   readonly target: number;
@@ -40,8 +40,9 @@ interface Decision {
   readonly level: number;
 }
 
+/** Levels of the tensors that are still to be read, in the order of {@link liveTensors}. */
 interface State {
-  readonly levels: ReadonlyMap<string, number>;
+  readonly levels: readonly number[];
   readonly cost: number;
   readonly previous: State | undefined;
   readonly decision: Decision | undefined;
@@ -49,19 +50,12 @@ interface State {
 
 /** A program with levels and bootstraps, of least total cost. Throws `program` when none fits. */
 export function schedule(program: UnscheduledProgram, costs: CostModel, options: ScheduleOptions): Program {
-  const reads = lastReads(program);
-  let states: State[] = [{ levels: new Map(), cost: 0, previous: undefined, decision: undefined }];
+  const live = liveTensors(program);
+  let states: State[] = [{ levels: [], cost: 0, previous: undefined, decision: undefined }];
   for (const [index, operation] of program.operations.entries()) {
+    const step = new Step(program, operation, costs, options, live[index] as string[], live[index + 1] as string[]);
     const next = new Map<string, State>();
-    for (const state of states) {
-      for (const decision of decisions(program, operation, state, options)) {
-        const cost = state.cost + refreshCost(program, decision, costs) + costs.operation(operation, decision.level);
-        const levels = apply(operation, decision, state.levels, reads, index);
-        const key = [...levels].map(([name, level]) => `${name}:${level}`).join(" ");
-        const present = next.get(key);
-        if (present === undefined || cost < present.cost) next.set(key, { levels, cost, previous: state, decision });
-      }
-    }
+    for (const state of states) step.extend(state, next);
     states = withoutDominated([...next.values()]);
     if (states.length === 0) {
       throw new AegisError(
@@ -85,61 +79,114 @@ export function originOf(name: string): string {
   return name.endsWith(refreshMark) ? originOf(name.slice(0, -1)) : name;
 }
 
-function decisions(
-  program: UnscheduledProgram,
-  operation: Operation,
-  state: State,
-  options: ScheduleOptions,
-): Decision[] {
-  const found: Decision[] = [];
-  const inputs = [...new Set(operation.inputs)];
-  if (inputs.length === 0) {
-    for (let level = Math.max(1, operation.depth); level <= options.bootstrapLevel; level++)
-      found.push({ refreshed: [], target: 0, level });
-    return found;
+/** Tensors that are to be read before each operation or after it, and at the end. */
+function liveTensors({ operations }: UnscheduledProgram): string[][] {
+  const live: string[][] = [[]];
+  const reads = new Map<string, number>();
+  for (const [index, { inputs }] of operations.entries()) for (const name of inputs) reads.set(name, index);
+  for (const [index, { outputs }] of operations.entries()) {
+    const before = live[index] as string[];
+    live.push([...before, ...outputs].filter((name) => (reads.get(name) ?? -1) > index));
   }
-  for (let subset = 0; subset < 2 ** inputs.length; subset++) {
-    const refreshed = inputs.filter((_, i) => subset & (1 << i));
-    const refreshable = (name: string): boolean =>
-      (program.tensors[name] as Tensor).magnitude <= bootstrapBound &&
-      (state.levels.get(name) as number) >= options.bootstrapInput;
-    if (!refreshed.every(refreshable)) continue;
-    const others = inputs.filter((name) => !refreshed.includes(name)).map((name) => state.levels.get(name) as number);
-    const targets = refreshed.length === 0 ? [0] : Array.from({ length: options.bootstrapLevel }, (_, i) => i + 1);
-    for (const target of targets) {
-      const level = Math.min(...others, ...(refreshed.length === 0 ? [] : [target]));
-      if (level < operation.depth) continue;
-      if (refreshed.length > 0 && refreshed.every((name) => (state.levels.get(name) as number) >= target)) continue;
-      found.push({ refreshed, target, level });
+  return live;
+}
+
+/** Inputs of an operation, by number, that are refreshed before it. */
+interface Refresh {
+  readonly inputs: readonly number[];
+  readonly others: readonly number[];
+  readonly cost: number;
+}
+
+/** One operation: everything that does not depend on the state is found once. */
+class Step {
+  readonly #operation: Operation;
+  readonly #options: ScheduleOptions;
+  readonly #inputs: readonly string[];
+  /** Of every input: where it stands among the levels before the operation. */
+  readonly #places: readonly number[];
+  /** Sets of inputs that could be refreshed, with the price. */
+  readonly #refreshes: readonly Refresh[];
+  /** Of every tensor that lives on: its place before, the input that it is, or −1 for each. */
+  readonly #after: readonly { readonly place: number; readonly input: number }[];
+  readonly #cost: (level: number) => number;
+  readonly #known: number[] = [];
+
+  constructor(
+    program: UnscheduledProgram,
+    operation: Operation,
+    costs: CostModel,
+    options: ScheduleOptions,
+    before: readonly string[],
+    after: readonly string[],
+  ) {
+    const tensor = (name: string): Tensor => program.tensors[name] as Tensor;
+    const inputs = [...new Set(operation.inputs)];
+    this.#operation = operation;
+    this.#options = options;
+    this.#inputs = inputs;
+    this.#places = inputs.map((name) => before.indexOf(name));
+    const sets = Array.from({ length: 2 ** inputs.length }, (_, set): Refresh => {
+      const chosen = [...inputs.keys()].filter((i) => set & (1 << i));
+      const count = bootstrapCount(chosen.map((i) => tensor(inputs[i] as string)));
+      return {
+        inputs: chosen,
+        others: [...inputs.keys()].filter((i) => !chosen.includes(i)),
+        cost: count * costs.bootstrap(),
+      };
+    });
+    this.#refreshes = sets.filter((set) =>
+      set.inputs.every((i) => tensor(inputs[i] as string).magnitude <= bootstrapBound),
+    );
+    this.#after = after.map((name) => ({ place: before.indexOf(name), input: inputs.indexOf(name) }));
+    this.#cost = (level) => costs.operation(operation, level);
+  }
+
+  /** Adds what can follow a state to `next`, the cheaper of equal ones. */
+  extend(state: State, next: Map<string, State>): void {
+    const { depth } = this.#operation;
+    const { bootstrapLevel, bootstrapInput } = this.#options;
+    if (this.#inputs.length === 0) {
+      for (let level = Math.max(1, depth); level <= bootstrapLevel; level++) this.#add(state, next, [], 0, level, 0);
+      return;
+    }
+    const levels = this.#places.map((place) => state.levels[place] as number);
+    const lowest = (set: readonly number[]): number => Math.min(...set.map((i) => levels[i] as number));
+    for (const { inputs, others, cost } of this.#refreshes) {
+      const rest = lowest(others);
+      if (inputs.length === 0) {
+        if (rest >= depth) this.#add(state, next, inputs, 0, rest, cost);
+        continue;
+      }
+      const least = lowest(inputs);
+      if (least < bootstrapInput) continue;
+      for (let target = Math.max(depth, least + 1); target <= bootstrapLevel; target++) {
+        const level = Math.min(rest, target);
+        if (level >= depth) this.#add(state, next, inputs, target, level, cost);
+      }
     }
   }
-  return found;
-}
 
-function refreshCost(program: UnscheduledProgram, decision: Decision, costs: CostModel): number {
-  return bootstrapCount(decision.refreshed.map((name) => program.tensors[name] as Tensor)) * costs.bootstrap();
-}
-
-function apply(
-  operation: Operation,
-  decision: Decision,
-  levels: ReadonlyMap<string, number>,
-  reads: ReadonlyMap<string, number>,
-  index: number,
-): Map<string, number> {
-  const result = new Map(levels);
-  for (const name of decision.refreshed) result.set(name, decision.target);
-  for (const name of operation.outputs) result.set(name, decision.level - operation.depth);
-  for (const name of [...result.keys()]) if ((reads.get(name) ?? -1) <= index) result.delete(name);
-  return result;
-}
-
-/** Index of the last operation that reads each tensor. */
-function lastReads(program: UnscheduledProgram): Map<string, number> {
-  const reads = new Map<string, number>();
-  for (const [index, operation] of program.operations.entries())
-    for (const name of operation.inputs) reads.set(name, index);
-  return reads;
+  #add(
+    state: State,
+    next: Map<string, State>,
+    refreshed: readonly number[],
+    target: number,
+    level: number,
+    refresh: number,
+  ): void {
+    const own = (this.#known[level] ??= this.#cost(level));
+    const cost = state.cost + refresh + own;
+    const levels = this.#after.map(({ place, input }) => {
+      if (place < 0) return level - this.#operation.depth;
+      return refreshed.includes(input) ? target : (state.levels[place] as number);
+    });
+    const key = levels.join();
+    const present = next.get(key);
+    if (present !== undefined && present.cost <= cost) return;
+    const decision = { refreshed: refreshed.map((i) => this.#inputs[i] as string), target, level };
+    next.set(key, { levels, cost, previous: state, decision });
+  }
 }
 
 /** Drops states that another beats in cost and in every level. */
@@ -147,9 +194,8 @@ function withoutDominated(states: State[]): State[] {
   const sorted = states.sort((a, b) => a.cost - b.cost);
   const kept: State[] = [];
   for (const state of sorted) {
-    const dominated = kept.some((better) =>
-      [...state.levels].every(([name, level]) => (better.levels.get(name) as number) >= level),
-    );
+    const { levels } = state;
+    const dominated = kept.some((better) => better.levels.every((level, i) => level >= (levels[i] as number)));
     if (!dominated) kept.push(state);
   }
   return kept;
