@@ -4,11 +4,10 @@ import { Context, type Parameters } from "../ckks/index.ts";
 import { NullBackend } from "../kernels/index.ts";
 import type { ModelConfig } from "../model/index.ts";
 import {
-  bootstrapPairs,
+  bootstrapCount,
   checkGeometry,
   describeOperation,
   type Geometry,
-  groupsOf,
   type Operation,
   type Program,
   slotsOf,
@@ -17,6 +16,7 @@ import {
 } from "../program/index.ts";
 import type { Calibration } from "./calibration.ts";
 import { type KernelTimes, NullCosts, referenceTimes } from "./costs.ts";
+import { candidateGeometries, otherSteps } from "./geometries.ts";
 import { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
 import { type CostModel, originOf, schedule } from "./schedule.ts";
 
@@ -36,92 +36,64 @@ export interface Compiled {
   readonly seconds: readonly number[];
 }
 
-/** Powers of two at or above. */
-export function powerAtLeast(n: number): number {
-  return 2 ** Math.ceil(Math.log2(n));
-}
+/** Long geometries are scheduled when they are expected to cost less than this times the best. */
+const near = 1.05;
 
 /**
- * Slots for a text: tokens rounded up to a power of two, and as many lanes a token as the wide layers
- * can use while real and imaginary parts still share one bootstrapping (half of the slots), if there
- * is room for that.
+ * Compiles and verifies. Throws `program` when the text does not fit or levels do not suffice.
+ *
+ * Of the many long geometries the first is scheduled; the others are weighed at its levels, and those
+ * that come near the best are scheduled too.
  */
-export function chooseGeometry(config: ModelConfig, length: number, maximumSlots: number): Geometry {
-  const width = powerAtLeast(config.hiddenSize);
-  const tokens = powerAtLeast(Math.max(length, 2));
-  const most = Math.max(width, powerAtLeast(config.intermediateSize));
-  let lanes = Math.max(width, Math.min(most, maximumSlots / 2 / tokens));
-  if (lanes * tokens > maximumSlots) lanes = width;
-  return {
-    layout: "short",
-    blocks: 1,
-    tokens,
-    lanes,
-    width,
-    heads: config.heads,
-    headSize: config.headSize,
-    babySteps: 1,
-  };
-}
-
-/**
- * Slots for a long text: as many tokens in a ciphertext as there are, or as many as leave a lane for
- * every head; lanes that the heads do not need hold further groups of diagonals.
- */
-export function longGeometry(config: ModelConfig, length: number, slots: number, mostTokens = slots): Geometry {
-  const width = Math.max(2, powerAtLeast(config.heads));
-  const tokens = Math.min(powerAtLeast(Math.max(length, 2)), slots / width, mostTokens);
-  const lanes = slots / tokens;
-  const diagonals = tokens / Math.min(lanes / width, tokens);
-  return {
-    layout: "long",
-    blocks: Math.ceil(length / tokens),
-    tokens,
-    lanes,
-    width,
-    heads: config.heads,
-    headSize: config.headSize,
-    babySteps: 2 ** Math.floor(Math.log2(diagonals) / 2),
-  };
-}
-
-/** The first choice, and twice the lanes where they still fit: fewer ciphertexts against dearer bootstraps. */
-function candidateGeometries(config: ModelConfig, length: number, maximumSlots: number): Geometry[] {
-  const first = chooseGeometry(config, length, maximumSlots);
-  const wider = { ...first, lanes: 2 * first.lanes };
-  const useful = wider.lanes <= powerAtLeast(config.intermediateSize) && wider.lanes * wider.tokens <= maximumSlots;
-  return useful ? [first, wider] : [first];
-}
-
-/** Texts from this many tokens on are tried in the long layout as well. */
-const longTokens = 128;
-
-/** Geometries to choose from; the short layout where it fits. */
-function candidatesFor(config: ModelConfig, { length, layout }: CompileOptions, parameters: Parameters): Geometry[] {
-  const slots = parameters.maximumSlots;
-  const first = chooseGeometry(config, length, slots);
-  const fits = slotsOf(first) <= slots && Number.isInteger(Math.log2(config.headSize));
-  const short = fits && layout !== "long" ? candidateGeometries(config, length, slots) : [];
-  if (layout === "short" || (layout === undefined && fits && length < longTokens))
-    return short.length > 0 ? short : [first];
-  const long = longGeometry(config, length, slots);
-  const most = long.tokens / groupsOf(long);
-  const steps = [1 / 2, 1, 2, 4].map((factor) => factor * long.babySteps).filter((k) => k >= 1 && k <= most);
-  return [...short, ...steps.map((babySteps) => ({ ...long, babySteps }))];
-}
-
-/** Compiles and verifies. Throws `program` when the text does not fit or levels do not suffice. */
 export function compile(
   config: ModelConfig,
   calibration: Calibration,
   parameters: Parameters,
   options: CompileOptions,
 ): Compiled {
-  const candidates = options.geometry === undefined ? candidatesFor(config, options, parameters) : [options.geometry];
   using workshops = new Workshops(parameters);
-  return candidates
-    .map((geometry) => compileFor(config, calibration, workshops, geometry, options))
-    .reduce((best, candidate) => (candidate.cost < best.cost ? candidate : best));
+  const make = (geometry: Geometry): Candidate => compileFor(config, calibration, workshops, geometry, options);
+  if (options.geometry !== undefined) return make(options.geometry);
+  const candidates = candidateGeometries(config, options.length, parameters.maximumSlots, options.layout);
+  const [long, ...others] = candidates.filter(({ layout }) => layout === "long");
+  const first = candidates.filter((geometry) => geometry.layout === "short" || geometry === long).map(make);
+  let best = cheapest(first);
+  if (long === undefined) return best;
+  const { program } = first.at(-1) as Candidate;
+  const weighed = [long, ...others]
+    .flatMap((geometry) => [geometry, ...otherSteps(geometry)])
+    .filter((geometry) => geometry !== long)
+    .map((geometry) => {
+      const graph = buildGraph(config, calibration, geometry, options.length);
+      return { geometry, cost: weigh(program, graph, workshops) };
+    });
+  for (const { geometry, cost } of weighed.sort((a, b) => a.cost - b.cost)) {
+    if (cost >= near * best.cost) break;
+    best = cheapest([best, make(geometry)]);
+  }
+  return best;
+}
+
+function cheapest(candidates: readonly Candidate[]): Candidate {
+  return candidates.reduce((best, candidate) => (candidate.cost < best.cost ? candidate : best));
+}
+
+/** Reference seconds that a graph of another geometry takes at the levels and with the bootstraps of a program. */
+function weigh(program: Program, graph: UnscheduledProgram, workshops: Workshops): number {
+  const costs = workshops.costs(graph).costs.model(referenceTimes);
+  const levels = new Map(program.operations.map(({ outputs, level }) => [outputs.join(), level as number]));
+  let seconds = 0;
+  for (const operation of graph.operations) {
+    // What only one of the geometries has costs little.
+    const level = levels.get(operation.outputs.join()) ?? operation.depth;
+    seconds += costs.operation(operation, Math.max(level, operation.depth));
+  }
+  for (const { kind, inputs } of program.operations) {
+    if (kind !== "bootstrap") continue;
+    const tensors = inputs.flatMap((name) => graph.tensors[originOf(name)] ?? []);
+    seconds += bootstrapCount(tensors) * costs.bootstrap();
+  }
+  return seconds;
 }
 
 /** Null backends for geometries that are compared: those of as many slots share one, with its bootstrapping. */
@@ -157,13 +129,15 @@ class Workshops implements Disposable {
 }
 
 /** `cost` in seconds of the reference machine. */
+type Candidate = Compiled & { readonly cost: number };
+
 function compileFor(
   config: ModelConfig,
   calibration: Calibration,
   workshops: Workshops,
   geometry: Geometry,
   options: CompileOptions,
-): Compiled & { cost: number } {
+): Candidate {
   const graph = buildGraph(config, calibration, geometry, options.length);
   const { parameters } = workshops;
   checkGeometry(geometry, parameters.maximumSlots);
@@ -180,9 +154,9 @@ function compileFor(
     bootstrapLevel: bootstrapper.outputLevel,
     bootstrapInput: bootstrapper.inputLevel,
   });
-  const total = (seconds: readonly number[]): number => seconds.reduce((sum, s) => sum + s, 0);
   const seconds = secondsByOperation(program, costs.model(options.times));
-  return { program, seconds, cost: total(secondsByOperation(program, costs.model(referenceTimes))) };
+  const reference = secondsByOperation(program, costs.model(referenceTimes));
+  return { program, seconds, cost: reference.reduce((sum, s) => sum + s, 0) };
 }
 
 /** Seconds expected of each operation of a program. */
@@ -196,8 +170,7 @@ export function forecastSeconds(program: Program, parameters: Parameters, times:
 function secondsByOperation(program: Program, costs: CostModel): number[] {
   return program.operations.map((operation) => {
     if (operation.kind !== "bootstrap") return costs.operation(operation, operation.level as number);
-    const pairs = bootstrapPairs(operation.inputs.map((name) => program.tensors[name] as Tensor));
-    return pairs.length * costs.bootstrap();
+    return bootstrapCount(operation.inputs.map((name) => program.tensors[name] as Tensor)) * costs.bootstrap();
   });
 }
 

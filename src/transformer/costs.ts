@@ -15,7 +15,8 @@ import {
   type LoadedKey,
 } from "../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../kernels/index.ts";
-import { type Operation, type Tensor, wholePart } from "../program/index.ts";
+import type { Operation, Tensor } from "../program/index.ts";
+import { chunksOf } from "./chunks.ts";
 import { emptyWeights } from "./costs/empty-weights.ts";
 import { OperationCosts } from "./costs/operation-costs.ts";
 import type { UnscheduledProgram } from "./graph/index.ts";
@@ -150,7 +151,12 @@ export class NullCosts {
   #count(operation: Operation, level: number): KernelWork {
     if (this.#program.geometry.layout === "long" && operation.kind !== "input" && operation.kind !== "output") {
       const origin = { ...operation, level, inputs: operation.inputs.map(originOf) } as Operation;
-      return wholeWork(this.#units, this.#program, this.#context.parameters, origin);
+      const total = emptyWork();
+      for (const part of chunksOf(this.#program, origin, this.#context.parameters)) {
+        const work = this.#units.work(origin, "whole", part);
+        for (const name of kernelNames) total[name] += work[name];
+      }
+      return total;
     }
     const before = { ...this.#backend.work };
     const inputs = operation.inputs.map((name) => {
@@ -184,8 +190,8 @@ export class NullCosts {
 
   #shape(operation: Operation, level: number): string {
     const contents = [...operation.inputs, ...operation.outputs].map((name) => {
-      const { content, axis, blocks, count } = this.#tensor(name);
-      return `${content} ${axis} ${blocks}×${count}`;
+      const { content, axis, blocks, count, features } = this.#tensor(name);
+      return `${content} ${axis} ${blocks}×${count} ${features ?? ""}`;
     });
     const detail =
       operation.kind === "polynomial"
@@ -193,28 +199,6 @@ export class NullCosts {
         : "";
     return `${operation.kind} ${contents.join()} ${detail} @${level}`;
   }
-}
-
-/** Scores whose sums take about this much are made together. */
-const chunkBytes = 2 ** 30;
-
-/** Work of all of an operation of the long layout, in chunks that bound its workspace. */
-function wholeWork(
-  units: OperationCosts,
-  program: Pick<UnscheduledProgram, "tensors" | "geometry">,
-  parameters: Context["parameters"],
-  operation: Operation,
-): KernelWork {
-  const part = wholePart(program, operation);
-  if (operation.kind !== "scores") return units.work(operation, "whole", part);
-  // Keys are rotated anew for every chunk.
-  const { babySteps } = program.geometry;
-  const fit = Math.floor(chunkBytes / (3 * parameters.limbs(operation.level as number) * parameters.degree * 4));
-  const size = Math.max(babySteps, Math.floor(fit / babySteps) * babySteps);
-  const all = part.outputs[0] as readonly number[];
-  const chunks = Math.ceil(all.length / size);
-  const one = units.work(operation, "whole", { outputs: [all.slice(0, Math.ceil(all.length / chunks))] });
-  return Object.fromEntries(kernelNames.map((name) => [name, one[name] * chunks])) as KernelWork;
 }
 
 function difference(after: KernelWork, before: KernelWork): KernelWork {

@@ -4,11 +4,11 @@ export {
   bootstrapPlaces,
   type Compiled,
   type CompileOptions,
-  chooseGeometry,
   compile,
   forecastSeconds,
 } from "./compile.ts";
 export { emptyWeights, type KernelTimes, NullCosts, RecordingKeys, referenceTimes, secondsOf } from "./costs.ts";
+export { chooseGeometry } from "./geometries.ts";
 export { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
 export { Environment } from "./operators/environment.ts";
 export {

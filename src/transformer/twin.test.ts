@@ -6,7 +6,7 @@ import { geometryOf } from "../../test/support/geometry.ts";
 import { smallModel } from "../../test/support/transformer.ts";
 import { embed, loadCheckpoint, loadTestSet, referenceForward } from "../model/index.ts";
 import { calibrationFile, defaultTargets, parseCalibration } from "./calibration.ts";
-import { chooseGeometry } from "./compile.ts";
+import { chooseGeometry } from "./geometries.ts";
 import { buildGraph } from "./graph/index.ts";
 import { Twin } from "./twin.ts";
 

@@ -16,5 +16,15 @@ export function emptyWeights(
   const rows = output.content === "wide" ? (output.features ?? output.count * geometry.lanes) : narrow;
   const columns =
     input.axis === "feature" && input.content === "wide" ? (input.features ?? input.count * geometry.lanes) : hidden;
-  return { rows, columns, matrix: new Float64Array(rows * columns).fill(1), bias: new Float64Array(rows) };
+  let matrix: Float64Array | undefined;
+  return {
+    rows,
+    columns,
+    bias: new Float64Array(rows),
+    // Made when asked for: what follows a sum reads the bias alone.
+    get matrix() {
+      matrix ??= new Float64Array(rows * columns).fill(1);
+      return matrix;
+    },
+  };
 }

@@ -38,8 +38,21 @@ export interface LinearSplit {
   readonly shifts: readonly (readonly number[])[];
 }
 
+/** Splits that have been found, by the tensors of a program. */
+const found = new WeakMap<Program["tensors"], Map<string, LinearSplit>>();
+
 /** Least rotations for all of the operation. */
 export function splitLinear(program: Pick<Program, "tensors" | "geometry">, operation: LinearOperation): LinearSplit {
+  const { inputs, outputs } = operation;
+  const known = found.get(program.tensors) ?? new Map<string, LinearSplit>();
+  found.set(program.tensors, known);
+  const key = `${inputs.join()} → ${outputs.join()} ${program.geometry.lanes}`;
+  const split = known.get(key) ?? leastRotations(program, operation);
+  known.set(key, split);
+  return split;
+}
+
+function leastRotations(program: Pick<Program, "tensors" | "geometry">, operation: LinearOperation): LinearSplit {
   const { geometry, tensors } = program;
   const input = tensors[operation.inputs[0] as string] as Tensor;
   const outputs = operation.outputs.map((name) => tensors[name] as Tensor);
