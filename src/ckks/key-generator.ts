@@ -34,7 +34,7 @@ export function secureRandomness(): Randomness {
 export function insecureRandomness(seed: number): Randomness {
   const key = new Uint8Array(32);
   new DataView(key.buffer).setFloat64(0, seed);
-  return seededRandomness(key);
+  return expanded(key, seedDomains.insecureRandomness);
 }
 
 export class KeyGenerator {
@@ -175,7 +175,11 @@ function inverseOdd(element: number, order: number): number {
  * come from the platform's generator and serve one run with one input only.
  */
 export function seededRandomness(seed: Uint8Array): Randomness {
-  const words = new SeededWords(seed, seedDomains.insecureRandomness, [0, 0]);
+  return expanded(seed, seedDomains.seededRandomness);
+}
+
+function expanded(seed: Uint8Array, domain: number): Randomness {
+  const words = new SeededWords(seed, domain, [0, 0]);
   return {
     words,
     seed: () => {

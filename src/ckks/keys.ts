@@ -14,7 +14,7 @@ import type { Context } from "./context.ts";
 import type { SecretDistribution } from "./security.ts";
 
 /** Domain-separation tags of seed expansion. */
-export const seedDomains = { evaluationKey: 1, ciphertext: 2, insecureRandomness: 3 } as const;
+export const seedDomains = { evaluationKey: 1, ciphertext: 2, insecureRandomness: 3, seededRandomness: 4 } as const;
 
 /** The secret polynomial, client side only. */
 export class SecretKey implements Disposable {

@@ -64,7 +64,7 @@ export async function infer(options: InferenceOptions, text: string) {
     const ids = checkpoint.tokenizer.encode(text, { truncate: options.truncate === true });
     status.show("compiling");
     const session = await prepare(model, options.preset, ids.length, backend, await programFile(options));
-    const { context, compiled, expectedSeconds } = session;
+    const { context, compiled } = session;
     const { program } = compiled;
     const { parameters } = context;
     status.show("planning");
@@ -146,7 +146,7 @@ export async function infer(options: InferenceOptions, text: string) {
         inference,
         decrypt,
         total: since(start),
-        expectedInference: placed.expectedSeconds ?? expectedSeconds.total,
+        expectedInference: placed.expectedSeconds,
       },
       counts: { bootstraps: placed.bootstraps, ...result.counts },
       memory: {

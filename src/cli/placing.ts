@@ -13,9 +13,10 @@ import {
   verifyPlan,
 } from "../placement/index.ts";
 import { digestOf, type NeededKey, planRequirements, type Requirements } from "../runtime/index.ts";
+import { defaultChunkBytes } from "../transformer/index.ts";
 import { readText } from "./arguments.ts";
 import { formatBytes } from "./output.ts";
-import type { Session } from "./session.ts";
+import { pagingSeconds, type Session } from "./session.ts";
 
 export interface PlaceOptions {
   readonly devices: number;
@@ -34,7 +35,7 @@ export interface Placed {
   readonly bootstraps: number;
   /** Seconds expected of each operation. */
   readonly seconds: readonly number[];
-  readonly expectedSeconds: number | undefined;
+  readonly expectedSeconds: number;
   /** By device, beside what is measured. */
   readonly forecast: readonly { readonly forecastWorkBytes: number; readonly forecastSeconds: number }[];
 }
@@ -55,7 +56,7 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
     );
   }
   const setting = planSetting(program, parameters, digest, times);
-  const chunkBytes = Math.min(2 ** 30, options.memoryBytes / 4);
+  const chunkBytes = Math.min(defaultChunkBytes, options.memoryBytes / 4);
   let plan: Plan;
   if (options.file === undefined) {
     const planned: Planned = makePlan(program, setting, { ...options, chunkBytes });
@@ -83,7 +84,11 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
     keys: union(requirements),
     bootstraps: requirements[0]?.counts.bootstraps ?? 0,
     seconds: timeline.operations,
-    expectedSeconds: timeline.seconds,
+    expectedSeconds: Math.max(
+      ...requirements.map(
+        (needed, rank) => (timeline.devices[rank]?.end ?? 0) + pagingSeconds(session, needed, options.memoryBytes),
+      ),
+    ),
     forecast: requirements.map(({ workBytes }, rank) => ({
       forecastWorkBytes: workBytes,
       forecastSeconds: timeline.devices[rank]?.end ?? 0,

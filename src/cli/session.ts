@@ -7,14 +7,7 @@ import { Context, Parameters, preset } from "../ckks/index.ts";
 import { type Backend, type BackendName, backendNames, createBackend } from "../kernels/index.ts";
 import { type Checkpoint, loadCheckpoint, type ModelConfig } from "../model/index.ts";
 import { type Program, verifyProgram } from "../program/index.ts";
-import {
-  keyBudget,
-  keyTraffic,
-  measureKernels,
-  measurePaging,
-  type Requirements,
-  requirements,
-} from "../runtime/index.ts";
+import { keyBudget, keyTraffic, measureKernels, measurePaging, type Requirements } from "../runtime/index.ts";
 import {
   type Calibration,
   type Compiled,
@@ -119,10 +112,6 @@ export interface Session {
   readonly context: Context;
   readonly times: KernelTimes;
   readonly compiled: Compiled;
-  readonly needed: Requirements;
-  /** Backend memory for keys, and the seconds that paging them is expected to take. */
-  readonly residentBytes: number;
-  readonly expectedSeconds: { readonly operations: number; readonly paging: number; readonly total: number };
 }
 
 /**
@@ -151,16 +140,10 @@ export async function prepare(
     given === undefined
       ? compile(config, model.calibration, parameters, { length, times })
       : { program: given, seconds: forecastSeconds(given, parameters, times) };
-  const needed = await requirements(compiled.program, parameters);
-  const residentBytes = keyBudget(backend.memory(), needed);
-  const operations = compiled.seconds.reduce((sum, seconds) => sum + seconds, 0);
-  const paging = keyTraffic(needed, context, residentBytes) * measurePaging(context);
-  return {
-    context,
-    times,
-    compiled,
-    needed,
-    residentBytes,
-    expectedSeconds: { operations, paging, total: operations + paging },
-  };
+  return { context, times, compiled };
+}
+
+/** Seconds that a device is expected to page keys into its memory for. */
+export function pagingSeconds({ context }: Session, needed: Requirements, memoryBytes: number): number {
+  return keyTraffic(needed, context, keyBudget(memoryBytes, needed)) * measurePaging(context);
 }

@@ -8,7 +8,7 @@
  */
 import type { CollectiveName } from "../kernels/index.ts";
 import { type Operation, type Part, type Program, range, type Tensor } from "../program/index.ts";
-import { chunkSize } from "./chunks.ts";
+import { chunkSize, cutResults } from "../transformer/index.ts";
 import { type Needs, needsOf, type OperationParts, partsOf, workPart } from "./needs.ts";
 import type { ComputeStep, Move, Phase, Step, TransferStep } from "./plan.ts";
 import { ciphertextBytes, type RingSizes, sumBytes } from "./sizes.ts";
@@ -109,19 +109,11 @@ class Expansion {
     const { devices, ring, chunkBytes, overlap } = this.#options;
     // Sums of all devices' results are alive on each, and those of two chunks when one travels.
     const share = parts.summed === undefined ? 1 : devices * (overlap ? 2 : 1);
-    const size = Math.max(1, Math.floor(chunkSize(ring, this.#program, operation, chunkBytes) / share));
-    const most = Math.max(...parts.results.flatMap((mine) => [mine.reduce((sum, list) => sum + list.length, 0)]));
+    const size = Math.max(1, Math.floor(chunkSize(this.#program, operation, ring, chunkBytes) / share));
+    const most = Math.max(...parts.results.map((mine) => mine.reduce((sum, list) => sum + list.length, 0)));
     const count = Math.max(1, Math.ceil(most / size));
-    const unit = operation.kind === "scores" ? this.#program.geometry.babySteps : 1;
-    return range(count).map((chunk) =>
-      parts.results.map((mine) => {
-        const flat = mine.flatMap((list, o) => list.map((number) => ({ o, number })));
-        const units = Math.ceil(flat.length / unit);
-        const from = unit * Math.floor((chunk * units) / count);
-        const taken = flat.slice(from, unit * Math.floor(((chunk + 1) * units) / count));
-        return mine.map((_, o) => taken.filter((entry) => entry.o === o).map(({ number }) => number));
-      }),
-    );
+    const byDevice = parts.results.map((mine) => cutResults(this.#program, operation, mine, count));
+    return range(count).map((chunk) => byDevice.map((chunks) => chunks[chunk] as number[][]));
   }
 
   #push(index: number, phase: Phase, results: OperationParts["results"]): void {

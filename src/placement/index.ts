@@ -1,8 +1,7 @@
 /** Placement: from a program to a plan for several devices. */
-
 export { type ExpandOptions, expand } from "./expand.ts";
 export { describeMode, type Explanation, explain } from "./explain.ts";
-export { type DeviceMemory, lastUses, planMemory } from "./memory.ts";
+export { type DeviceMemory, planMemory } from "./memory.ts";
 export { maximumPlanBytes, parsePlan, printPlan } from "./parse.ts";
 export * from "./plan.ts";
 export * from "./planner.ts";
@@ -13,4 +12,5 @@ export { lowestInput, singlePlan } from "./single.ts";
 export { ciphertextBytes, headerWords, type RingSizes, sumBytes } from "./sizes.ts";
 export * from "./strategies.ts";
 export { type Link, type PlanCosts, playPlan, type Timeline } from "./timeline.ts";
+export { inputNumbers, type Uses, usesOf } from "./uses.ts";
 export { verifyPlan } from "./verify.ts";

@@ -1,10 +1,11 @@
 /** Memory of every device over a plan: what is alive, what an operation works with, which keys it uses. */
 import type { KeyName, Parameters } from "../ckks/index.ts";
 import { limbPadding } from "../kernels/index.ts";
-import { type Operation, type Program, readsOf, type Tensor } from "../program/index.ts";
-import type { Plan, Step } from "./plan.ts";
+import { type Operation, type Program, type Tensor, wholePart } from "../program/index.ts";
+import type { Plan } from "./plan.ts";
 import type { Samples } from "./samples.ts";
 import { sumBytes } from "./sizes.ts";
+import { usesOf } from "./uses.ts";
 
 export interface DeviceMemory {
   /** Bytes at the fullest moment: ciphertexts and sums that are alive, and workspace. */
@@ -35,7 +36,7 @@ function deviceMemory(
   device: number,
 ): DeviceMemory {
   const share = plan.steps.some(({ kind }) => kind === "cut") ? plan.devices : 1;
-  const last = lastUses(program, plan.steps, device);
+  const { used: names, ended } = usesOf(program, plan.steps, device);
   const alive = new Map<string, number>();
   const sums = new Map<string, number>();
   const keys = new Map<KeyName, number>();
@@ -50,17 +51,13 @@ function deviceMemory(
     used -= map.get(key) ?? 0;
     map.delete(key);
   };
-  for (const key of last.keys()) {
+  for (const key of names) {
     if (key.startsWith(`${program.input} `)) enter(alive, key, held(parameters, input.level as number) / share);
   }
   for (const [index, step] of plan.steps.entries()) {
     const operation = program.operations[step.operation] as Operation;
     const parts =
-      step.kind === "compute"
-        ? step.parts[device]
-        : step.kind === "cut"
-          ? { outputs: allOutputs(program, operation) }
-          : null;
+      step.kind === "compute" ? step.parts[device] : step.kind === "cut" ? wholePart(program, operation) : null;
     if (step.kind !== "transfer" && parts !== null && parts !== undefined) {
       const phase = step.kind === "cut" ? "whole" : step.phase;
       const sample = samples.of(operation);
@@ -88,48 +85,9 @@ function deviceMemory(
         }
       }
     }
-    for (const key of last.get(`#${index}`) ?? []) leave(alive, key);
+    for (const key of ended[index] as readonly string[]) leave(alive, key);
   }
   let keyBytes = 0;
   for (const level of keys.values()) keyBytes += parameters.keyBytes(level).expanded / share;
   return { ...best, keys: keyBytes, keyNames: keys, total: best.activations + best.workspace + keyBytes };
-}
-
-function allOutputs(program: Program, operation: Operation): number[][] {
-  return operation.outputs.map((name) => {
-    const { blocks, count } = program.tensors[name] as Tensor;
-    return Array.from({ length: blocks * count }, (_, i) => i);
-  });
-}
-
-/**
- * For each step (`#index`) the ciphertexts (`tensor number`) that this device will not read or send any
- * more; and every ciphertext that it ever reads or sends, as a key of its own.
- */
-export function lastUses(program: Program, steps: readonly Step[], device: number): Map<string, string[]> {
-  const last = new Map<string, number>();
-  for (const [index, step] of steps.entries()) {
-    if (step.kind === "transfer") {
-      if (step.form === "sums") continue;
-      for (const { from, indices } of step.moves) {
-        if (from === device) for (const number of indices) last.set(`${step.tensor} ${number}`, index);
-      }
-      continue;
-    }
-    const operation = program.operations[step.operation] as Operation;
-    const part = step.kind === "cut" ? { outputs: allOutputs(program, operation) } : step.parts[device];
-    if (part === null || part === undefined) continue;
-    if (step.kind === "compute" && step.phase === "finish") continue;
-    for (const [i, numbers] of readsOf(program, operation, part).entries())
-      for (const number of numbers) last.set(`${operation.inputs[i]} ${number}`, index);
-  }
-  const byStep = new Map<string, string[]>();
-  for (const [key, index] of last) {
-    byStep.set(key, []);
-    const at = `#${index}`;
-    const ended = byStep.get(at);
-    if (ended === undefined) byStep.set(at, [key]);
-    else ended.push(key);
-  }
-  return byStep;
 }

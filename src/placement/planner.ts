@@ -7,6 +7,7 @@ import { AegisError } from "../base/errors.ts";
 import { integerIn } from "../base/validate.ts";
 import type { Parameters } from "../ckks/index.ts";
 import type { Operation, Program } from "../program/index.ts";
+import { defaultChunkBytes } from "../transformer/index.ts";
 import { expand } from "./expand.ts";
 import { type DeviceMemory, planMemory } from "./memory.ts";
 import { bytesOf, type ModuleName, moduleOf, type Plan, type Step } from "./plan.ts";
@@ -17,8 +18,6 @@ import { type PlanCosts, playPlan, type Timeline } from "./timeline.ts";
 
 /** Most devices of a plan. */
 export const maximumDevices = 64;
-/** Workspace that a chunk of sums may take on a device, by default. */
-export const defaultChunkBytes = 2 ** 30;
 
 /** How much longer than the fastest plan one may take that sends less, if it is still ahead of all rivals. */
 const patience = 1.01;

@@ -3,7 +3,7 @@ import { Bootstrapper } from "../circuits/index.ts";
 import { Context, type Parameters } from "../ckks/index.ts";
 import { NullBackend } from "../kernels/index.ts";
 import { type Operation, type Part, type Program, slotsOf } from "../program/index.ts";
-import { emptyWeights, type KernelTimes, RecordingKeys, secondsOf, UnitCosts } from "../transformer/index.ts";
+import { type KernelTimes, OperationCosts } from "../transformer/index.ts";
 import type { PlanSetting } from "./planner.ts";
 import { Samples } from "./samples.ts";
 import { lowestInput } from "./single.ts";
@@ -27,14 +27,7 @@ export function planSetting(
   const context = new Context(parameters, backend);
   const bootstraps = program.operations.some(({ kind }) => kind === "bootstrap");
   const make = (on: Context): Bootstrapper => new Bootstrapper(on, slotsOf(program.geometry));
-  const units = new UnitCosts(
-    context,
-    () => backend.work,
-    new RecordingKeys(context),
-    program,
-    { weights: (operation, index) => emptyWeights(program, operation, index) },
-    bootstraps ? make(context) : undefined,
-  );
+  const units = new OperationCosts(context, backend, program, bootstraps ? make(context) : undefined);
   return {
     parameters,
     samples: new Samples(program, parameters, make),
@@ -44,7 +37,7 @@ export function planSetting(
       link,
       cut: () => 0,
       compute: (operation: number, phase, part: Part) =>
-        secondsOf(units.work(program.operations[operation] as Operation, phase, part), times),
+        units.seconds(program.operations[operation] as Operation, phase, part, times),
     },
   };
 }

@@ -2,9 +2,9 @@
 import { bootstrapLevels } from "../circuits/index.ts";
 import type { Parameters } from "../ckks/index.ts";
 import type { Program } from "../program/index.ts";
+import { defaultChunkBytes } from "../transformer/index.ts";
 import { expand } from "./expand.ts";
 import type { Plan } from "./plan.ts";
-import { defaultChunkBytes } from "./planner.ts";
 
 export function singlePlan(
   program: Program,

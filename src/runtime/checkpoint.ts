@@ -13,6 +13,7 @@ import { AegisError } from "../base/errors.ts";
 import type { Plan } from "../placement/index.ts";
 import type { Program } from "../program/index.ts";
 import type { CheckpointMessage } from "./device/messages.ts";
+import { digestOf } from "./digest.ts";
 
 const manifestName = "manifest.json";
 
@@ -168,9 +169,4 @@ async function findState(
     if (hash.digest("hex") !== manifest.files[i]?.digest) throw damaged(`${manifest.files[i]?.file} is damaged`);
   }
   return { step: manifest.step, paths };
-}
-
-/** SHA-256 of a plain object as JSON. */
-export function digestOf(value: unknown): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("hex");
 }

@@ -13,7 +13,7 @@ import {
   pagedBytes,
   residentKeyBytes,
 } from "../ckks/index.ts";
-import { type KernelWork, type MemoryReport, NullBackend } from "../kernels/index.ts";
+import { type KernelWork, NullBackend } from "../kernels/index.ts";
 import { headerWords, type Plan, singlePlan } from "../placement/index.ts";
 import { bootstrapCount, type Operation, type Program, slotsOf, type Tensor } from "../program/index.ts";
 import { Environment, emptyWeights, RecordingKeys } from "../transformer/index.ts";
@@ -138,9 +138,13 @@ function bootstrapsOf(program: Program): number {
   return count;
 }
 
-/** Backend memory that is left for keys beside a run, with a little room: keys give way when it runs out. */
-export function keyBudget({ used, limit }: MemoryReport, { workBytes }: Requirements): number {
-  return Math.max(2 ** 28, 0.92 * (limit - used - workBytes));
+/** Kernels keep tables in backend memory as well. */
+const tableBytes = 2 ** 26;
+
+/** Memory of a device that is left for keys beside a run, two of them at least: keys give way when it runs out. */
+export function keyBudget(memoryBytes: number, { workBytes, keys }: Requirements): number {
+  const largest = Math.max(0, ...keys.map(({ bytes }) => bytes));
+  return Math.max(2 * largest, 0.92 * (memoryBytes - workBytes) - tableBytes);
 }
 
 /** Bytes of keys that a run pages into backend memory when resident keys may take `budget` bytes. */

@@ -1,8 +1,8 @@
 /** Runs programs: on a real backend, or dry on the null device. */
 
-export { digestOf } from "./checkpoint.ts";
 export { CountingKeys, type KeyUses } from "./counting-keys.ts";
 export { type DeviceKind, deviceKinds } from "./device/messages.ts";
+export { digestOf } from "./digest.ts";
 export {
   keyBudget,
   keyTraffic,

@@ -6,7 +6,7 @@ import { AegisError } from "../base/errors.ts";
 import { lengthIs } from "../base/validate.ts";
 import type { EvaluationKey, KeyName, Parameters, WholeCiphertext } from "../ckks/index.ts";
 import { collectiveNames } from "../kernels/index.ts";
-import { bytesOf, lastUses, moduleNames, type Plan } from "../placement/index.ts";
+import { bytesOf, inputNumbers, moduleNames, type Plan, usesOf } from "../placement/index.ts";
 import {
   ciphertextsOf,
   describeOperation,
@@ -19,7 +19,7 @@ import type { WeightSource } from "../transformer/index.ts";
 import { CheckpointFolder } from "./checkpoint.ts";
 import type { KeyUses } from "./counting-keys.ts";
 import type { DeviceInput, DeviceKind, DeviceMessage, DeviceResult, DeviceStart } from "./device/messages.ts";
-import type { Requirements } from "./dry-run.ts";
+import { keyBudget, type Requirements } from "./dry-run.ts";
 import { type Progress, progress } from "./run.ts";
 import { moduleUrl } from "./threads/module-url.ts";
 import { ThreadPool } from "./threads/pool.ts";
@@ -151,7 +151,7 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
       }
     });
     const results = await pool.callAll<DeviceResult>("run", (rank): DeviceInput => {
-      const numbers = resume === undefined ? inputNumbers(program, plan, rank) : [];
+      const numbers = resume === undefined ? inputNumbers(program, usesOf(program, plan.steps, rank)) : [];
       return {
         numbers,
         ciphertexts: numbers.map((number) => input[number] as WholeCiphertext),
@@ -169,20 +169,14 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
 }
 
 /** Keys of a device and the memory that they may take of it. */
-function deviceKeys({ keys, requirements, parameters }: PlanRun, rank: number, memoryBytes: number) {
+function deviceKeys({ keys, requirements }: PlanRun, rank: number, memoryBytes: number) {
   const needed = requirements[rank] as Requirements;
   const names = new Set<KeyName>(needed.keys.map(({ name }) => name));
-  const largest = Math.max(0, ...needed.keys.map(({ level }) => residentBytes(parameters, level)));
   return {
     keys: keys.filter(({ name }) => names.has(name)),
     keySequence: needed.keySequence.map(({ name }) => name),
-    // A little room is left for the kernels' tables; keys give way when memory runs out.
-    residentKeyBytes: Math.max(2 * largest, 0.92 * (memoryBytes - needed.workBytes) - 2 ** 26),
+    residentKeyBytes: keyBudget(memoryBytes, needed),
   };
-}
-
-function residentBytes(parameters: Parameters, level: number): number {
-  return parameters.keyBytes(level).expanded;
 }
 
 function report(
@@ -226,12 +220,4 @@ function report(
       rotations: sum(({ uses }) => uses.rotations),
     },
   };
-}
-
-/** Numbers of the program's input that a device reads at any time. */
-function inputNumbers(program: Program, plan: Plan, rank: number): number[] {
-  const prefix = `${program.input} `;
-  return [...lastUses(program, plan.steps, rank).keys()]
-    .filter((key) => key.startsWith(prefix))
-    .map((key) => Number(key.slice(prefix.length)));
 }

@@ -1,38 +1,69 @@
-/** How one device takes a whole operation of the long layout: few results at a time, for its memory. */
+/**
+ * How a device takes an operation of the long layout: few results at a time, for its memory. Operands
+ * are rotated anew for every chunk.
+ */
 import type { Parameters } from "../ckks/index.ts";
 import { type Operation, type Part, type Program, range, wholePart } from "../program/index.ts";
 import { isSumming, sumShape } from "./operators/execute.ts";
 
 /** Results whose sums take about this much are made together. */
-export const chunkBytes = 2 ** 30;
+export const defaultChunkBytes = 2 ** 30;
+
+type Ring = Pick<Parameters, "degree" | "limbs" | "specialCount">;
 
 /**
- * Parts that are an operation together. What operands are rotated by is made again for each; scores
- * come in whole rows of baby steps.
+ * Results whose sums take `bytes` together, or as many as there are where nothing is kept for long.
+ * Scores come in whole rows of baby steps.
  */
-export function chunksOf(
+export function chunkSize(
   program: Pick<Program, "tensors" | "geometry">,
   operation: Operation,
-  ring: Pick<Parameters, "degree" | "limbs" | "specialCount">,
-  bytes = chunkBytes,
-): Part[] {
-  const whole = wholePart(program, operation);
-  if (!isSumming(program, operation) || (operation.kind !== "linear" && operation.kind !== "scores")) return [whole];
+  ring: Ring,
+  bytes: number,
+): number {
+  if (!isSumming(program, operation) || (operation.kind !== "linear" && operation.kind !== "scores"))
+    return Number.POSITIVE_INFINITY;
   const largest = Math.max(
     ...operation.outputs.map((_, o) => {
       const { polynomials, extended } = sumShape(program, operation, o);
       return polynomials * (ring.limbs(operation.level as number) + (extended ? ring.specialCount : 0));
     }),
   );
-  const unit = operation.kind === "scores" ? program.geometry.babySteps : 1;
-  const fit = Math.max(unit, Math.floor(bytes / (4 * ring.degree * largest) / unit) * unit);
-  const all = whole.outputs.flatMap((list, o) => list.map((number) => ({ o, number })));
-  const count = Math.max(1, Math.ceil(all.length / fit));
+  const unit = rowOf(program, operation);
+  return Math.max(unit, Math.floor(bytes / (4 * ring.degree * largest) / unit) * unit);
+}
+
+/** Results cut into `count` chunks of whole rows, as even as that allows: [chunk][output]. */
+export function cutResults(
+  program: Pick<Program, "geometry">,
+  operation: Operation,
+  results: readonly (readonly number[])[],
+  count: number,
+): number[][][] {
+  const unit = rowOf(program, operation);
+  const all = results.flatMap((list, o) => list.map((number) => ({ o, number })));
   const units = Math.ceil(all.length / unit);
   return range(count).map((chunk) => {
     const from = unit * Math.floor((chunk * units) / count);
-    const to = unit * Math.floor(((chunk + 1) * units) / count);
-    const taken = all.slice(from, to);
-    return { outputs: whole.outputs.map((_, o) => taken.filter((one) => one.o === o).map(({ number }) => number)) };
+    const taken = all.slice(from, unit * Math.floor(((chunk + 1) * units) / count));
+    return results.map((_, o) => taken.filter((one) => one.o === o).map(({ number }) => number));
   });
+}
+
+/** Parts that are an operation together, for one device. */
+export function chunksOf(
+  program: Pick<Program, "tensors" | "geometry">,
+  operation: Operation,
+  ring: Ring,
+  bytes = defaultChunkBytes,
+): Part[] {
+  const { outputs } = wholePart(program, operation);
+  const size = chunkSize(program, operation, ring, bytes);
+  const total = outputs.reduce((sum, list) => sum + list.length, 0);
+  const count = Math.max(1, Math.ceil(total / size));
+  return cutResults(program, operation, outputs, count).map((chunk) => ({ outputs: chunk }));
+}
+
+function rowOf({ geometry }: Pick<Program, "geometry">, operation: Operation): number {
+  return operation.kind === "scores" && geometry.layout === "long" ? geometry.babySteps : 1;
 }

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { bootParameters, smallModel } from "../../test/support/transformer.ts";
 import { slotsOf } from "../program/index.ts";
 import { type CompileOptions, compile } from "./compile.ts";
-import { referenceTimes } from "./costs.ts";
+import { referenceTimes } from "./costs/index.ts";
 import { candidateGeometries, otherSteps } from "./geometries.ts";
 
 const shape = { hidden: 8, heads: 2, inner: 16, tokens: 256 };

@@ -15,7 +15,7 @@ import {
   verifyProgram,
 } from "../program/index.ts";
 import type { Calibration } from "./calibration.ts";
-import { type KernelTimes, NullCosts, referenceTimes } from "./costs.ts";
+import { type KernelTimes, NullCosts, referenceTimes } from "./costs/index.ts";
 import { candidateGeometries, otherSteps } from "./geometries.ts";
 import { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
 import { type CostModel, originOf, schedule } from "./schedule.ts";

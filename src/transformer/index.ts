@@ -1,5 +1,6 @@
 /** Encrypted operators, and the compiler from a model to a program. */
 export * from "./calibration.ts";
+export { chunkSize, chunksOf, cutResults, defaultChunkBytes } from "./chunks.ts";
 export {
   bootstrapPlaces,
   type Compiled,
@@ -7,7 +8,7 @@ export {
   compile,
   forecastSeconds,
 } from "./compile.ts";
-export { emptyWeights, type KernelTimes, NullCosts, RecordingKeys, referenceTimes, secondsOf } from "./costs.ts";
+export * from "./costs/index.ts";
 export { chooseGeometry } from "./geometries.ts";
 export { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
 export { Environment } from "./operators/environment.ts";
@@ -24,5 +25,4 @@ export { PartialSum } from "./operators/sum.ts";
 export { type CostModel, schedule } from "./schedule.ts";
 export { Twin, type TwinResult } from "./twin.ts";
 export { typicalCalibration } from "./typical.ts";
-export { UnitCosts } from "./unit-costs.ts";
 export { type FoldedWeights, foldWeights, type WeightSource, weightsOf } from "./weights.ts";

@@ -28,3 +28,23 @@ export function geometryOf({ shape, tokens, spread, long }: GeometryCase): Geome
     babySteps: 1,
   };
 }
+
+/** Long layouts that differ in what matters to operators: blocks, groups of lanes, padding. */
+export const longCases = {
+  blocksAndGroups: {
+    shape: { hidden: 8, heads: 2, inner: 20, layers: 2, tokens: 32 },
+    tokens: 16,
+    length: 27,
+    spread: 1,
+    logN: 8,
+    long: { lanes: 4, blocks: 2, babySteps: 2 },
+  },
+  oneGroup: {
+    shape: { hidden: 8, heads: 4, inner: 12, tokens: 16 },
+    tokens: 16,
+    length: 16,
+    spread: 1,
+    logN: 8,
+    long: { lanes: 4, blocks: 1, babySteps: 4 },
+  },
+} as const satisfies Record<string, GeometryCase & { length: number; logN: number }>;

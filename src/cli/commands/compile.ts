@@ -3,8 +3,9 @@ import { Command, Option } from "commander";
 import { AegisError } from "../../base/errors.ts";
 import { describeSecret } from "../../ckks/index.ts";
 import { type Program, printProgram } from "../../program/index.ts";
+import { defaultDeviceMemory, requirements } from "../../runtime/index.ts";
 import { formatBytes, formatSeconds, printJson, printLine, StatusLine, writeWhole } from "../output.ts";
-import { defaultPreset, loadModel, openBackend, prepare } from "../session.ts";
+import { defaultPreset, loadModel, openBackend, pagingSeconds, prepare } from "../session.ts";
 
 interface Options {
   model: string;
@@ -49,9 +50,14 @@ async function compileModel(options: Options) {
   const backend = await openBackend("wasm");
   try {
     const start = performance.now();
-    const { context, compiled, needed, expectedSeconds } = await prepare(model, options.preset, length, backend);
+    const session = await prepare(model, options.preset, length, backend);
+    const { context, compiled } = session;
     const { program } = compiled;
     const { parameters } = context;
+    const needed = await requirements(program, parameters);
+    const operations = compiled.seconds.reduce((sum, seconds) => sum + seconds, 0);
+    const paging = pagingSeconds(session, needed, defaultDeviceMemory);
+    const expected = { operations, paging, total: operations + paging };
     return {
       model: options.model,
       tokens: length,
@@ -63,8 +69,8 @@ async function compileModel(options: Options) {
         secret: describeSecret(parameters.spec.secret),
         preset: parameters.name,
       },
-      expectedSeconds: expectedSeconds.total,
-      expected: expectedSeconds,
+      expectedSeconds: expected.total,
+      expected,
       compileSeconds: (performance.now() - start) / 1000,
       ciphertexts: Object.values(program.tensors).reduce((sum, tensor) => sum + tensor.count, 0),
       bootstraps: program.operations

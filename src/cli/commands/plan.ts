@@ -19,7 +19,13 @@ import {
 } from "../../placement/index.ts";
 import { type Operation, type Program, parseProgram } from "../../program/index.ts";
 import { digestOf } from "../../runtime/index.ts";
-import { type Calibration, compile, referenceTimes, typicalCalibration } from "../../transformer/index.ts";
+import {
+  type Calibration,
+  compile,
+  defaultChunkBytes,
+  referenceTimes,
+  typicalCalibration,
+} from "../../transformer/index.ts";
 import { parseBytes, readText } from "../arguments.ts";
 import { formatBytes, formatSeconds, printJson, printLine, StatusLine, table, writeWhole } from "../output.ts";
 import { defaultPreset, loadModel, parametersFor } from "../session.ts";
@@ -96,7 +102,7 @@ async function plan(options: Options) {
   const settingStart = performance.now();
   const setting = planSetting(program, parameters, digestOf(program), referenceTimes);
   const settingSeconds = (performance.now() - settingStart) / 1000;
-  const chunkBytes = Math.min(2 ** 30, memoryBytes / 4);
+  const chunkBytes = Math.min(defaultChunkBytes, memoryBytes / 4);
   const plans = strategies.map((strategy) => {
     const began = performance.now();
     const planned = makePlan(program, setting, { devices, strategy, overlap: options.overlap, chunkBytes });

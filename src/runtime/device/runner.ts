@@ -7,7 +7,15 @@
  */
 import { AegisError, withPath } from "../../base/errors.ts";
 import type { Ciphertext } from "../../ckks/index.ts";
-import { type ComputeStep, lastUses, moduleOf, type Plan, type Step } from "../../placement/index.ts";
+import {
+  type ComputeStep,
+  inputNumbers,
+  moduleOf,
+  type Plan,
+  type Step,
+  type Uses,
+  usesOf,
+} from "../../placement/index.ts";
 import {
   ciphertextsOf,
   describeOperation,
@@ -52,13 +60,13 @@ export class Runner {
   readonly #setting: DeviceSetting;
   readonly #exchange: Exchange;
   readonly #lent = new Map<string, Ciphertext>();
-  readonly #last: ReadonlyMap<string, readonly string[]>;
+  readonly #uses: Uses;
 
   constructor(setting: DeviceSetting) {
     const { program, plan, environment, endpoint } = setting;
     const { tensors, sums } = this;
     this.#setting = setting;
-    this.#last = lastUses(program, plan.steps, endpoint.rank);
+    this.#uses = usesOf(program, plan.steps, endpoint.rank);
     this.clock = new Clock(program.operations.length, () => endpoint.waitedSeconds);
     const wanted = (key: string): boolean => this.#wanted(key);
     this.#exchange = new Exchange({ program, environment, endpoint, clock: this.clock, tensors, sums, wanted });
@@ -72,11 +80,7 @@ export class Runner {
 
   /** Numbers of the program's input that this device reads. */
   inputNumbers(): number[] {
-    const { program } = this.#setting;
-    const prefix = `${program.input} `;
-    return [...this.#last.keys()]
-      .filter((key) => key.startsWith(prefix))
-      .map((key) => Number(key.slice(prefix.length)));
+    return inputNumbers(this.#setting.program, this.#uses);
   }
 
   /** Gives the device a ciphertext of the input, which stays the lender's. */
@@ -129,7 +133,7 @@ export class Runner {
       const operation = program.operations[step.operation] as Operation;
       withPath(describeOperation(operation), () => this.#exchange.end(step));
     }
-    for (const key of this.#last.get(`#${index}`) ?? []) if (!this.#isOutput(key)) this.tensors.drop(key);
+    for (const key of this.#uses.ended[index] as readonly string[]) if (!this.#isOutput(key)) this.tensors.drop(key);
   }
 
   /** Waits until all that was sent has left and all that is expected has come. */
@@ -220,7 +224,7 @@ export class Runner {
   }
 
   #wanted(key: string): boolean {
-    return this.#last.has(key) || this.#isOutput(key);
+    return this.#uses.used.has(key) || this.#isOutput(key);
   }
 
   #isOutput(key: string): boolean {

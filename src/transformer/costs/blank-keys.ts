@@ -15,6 +15,12 @@ export class BlankKeys implements KeySource {
     this.#context = context;
   }
 
+  /** Backend memory that they take. */
+  get bytes(): number {
+    const polys = new Set([...this.#made.values()].flatMap(({ a, b }) => [...a, ...b]));
+    return [...polys].reduce((sum, poly) => sum + poly.bytes, 0);
+  }
+
   key(name: KeyName, level: number): LoadedKey {
     const specialCount = name === "dense-to-sparse" ? ephemeralSpecialCount : this.#context.parameters.specialCount;
     const shape = `${level} ${specialCount}`;

@@ -1,6 +1,6 @@
 /** Work by units against what the null backend counts when the operators really run. */
 import { describe, expect, test } from "vitest";
-import { type GeometryCase, geometryOf } from "../../../test/support/geometry.ts";
+import { type GeometryCase, geometryOf, longCases } from "../../../test/support/geometry.ts";
 import { bootParameters, smallModel } from "../../../test/support/transformer.ts";
 import { Bootstrapper } from "../../circuits/index.ts";
 import { type Ciphertext, Context, Evaluator } from "../../ckks/index.ts";
@@ -35,24 +35,8 @@ import { emptyWeights } from "./empty-weights.ts";
 import { OperationCosts, type OperationPhase } from "./operation-costs.ts";
 
 const cases: readonly (GeometryCase & { title: string; length: number; logN: number })[] = [
-  {
-    title: "two blocks, two groups",
-    shape: { hidden: 8, heads: 2, inner: 20, tokens: 32 },
-    tokens: 16,
-    length: 27,
-    spread: 1,
-    logN: 8,
-    long: { lanes: 4, blocks: 2, babySteps: 2 },
-  },
-  {
-    title: "one block, one group",
-    shape: { hidden: 8, heads: 4, inner: 12, tokens: 16 },
-    tokens: 16,
-    length: 16,
-    spread: 1,
-    logN: 8,
-    long: { lanes: 4, blocks: 1, babySteps: 4 },
-  },
+  { title: "two blocks, two groups", ...longCases.blocksAndGroups },
+  { title: "one block, one group", ...longCases.oneGroup },
   {
     title: "eight lanes, four groups, padded text",
     shape: { hidden: 12, heads: 2, inner: 24, tokens: 16 },

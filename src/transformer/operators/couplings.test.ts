@@ -3,7 +3,7 @@
  * ciphertext on the null backend, with inputs that note each access.
  */
 import { describe, expect, test } from "vitest";
-import { type GeometryCase, geometryOf } from "../../../test/support/geometry.ts";
+import { type GeometryCase, geometryOf, longCases } from "../../../test/support/geometry.ts";
 import { bootParameters, smallModel } from "../../../test/support/transformer.ts";
 import { Bootstrapper } from "../../circuits/index.ts";
 import { Ciphertext, Context, Evaluator } from "../../ckks/index.ts";
@@ -21,30 +21,14 @@ import {
   slotsOf,
   type Tensor,
 } from "../../program/index.ts";
-import { emptyWeights, RecordingKeys } from "../costs.ts";
+import { emptyWeights, RecordingKeys } from "../costs/index.ts";
 import { buildGraph } from "../graph/index.ts";
 import { Environment } from "./environment.ts";
 import { executeOperation, isSumming, partialSums } from "./execute.ts";
 
 const cases: readonly (GeometryCase & { title: string; length: number; logN: number })[] = [
-  {
-    title: "long layout, two blocks, two groups",
-    shape: { hidden: 8, heads: 2, inner: 20, layers: 2, tokens: 32 },
-    tokens: 16,
-    length: 27,
-    spread: 1,
-    logN: 8,
-    long: { lanes: 4, blocks: 2, babySteps: 2 },
-  },
-  {
-    title: "long layout, one block, one group",
-    shape: { hidden: 8, heads: 4, inner: 12, tokens: 16 },
-    tokens: 16,
-    length: 16,
-    spread: 1,
-    logN: 8,
-    long: { lanes: 4, blocks: 1, babySteps: 4 },
-  },
+  { title: "long layout, two blocks, two groups", ...longCases.blocksAndGroups },
+  { title: "long layout, one block, one group", ...longCases.oneGroup },
   {
     title: "short layout",
     shape: { hidden: 8, heads: 2, inner: 20 },

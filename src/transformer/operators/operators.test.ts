@@ -116,8 +116,6 @@ const cases: readonly Case[] = [
 
 const short = cases.filter(({ long }) => long === undefined);
 
-const widthOf = (hidden: number): number => 2 ** Math.ceil(Math.log2(hidden));
-
 class Bench {
   readonly model: SmallModel;
   readonly graph: UnscheduledProgram;
@@ -246,17 +244,7 @@ describe.each(cases)("$title ($tokens tokens, $length real)", (one) => {
   });
 
   test.skipIf(one.long !== undefined)("the diagonals cover every pair of tokens once", () => {
-    const width = widthOf(one.shape.hidden);
-    const geometry: Geometry = {
-      layout: "short",
-      blocks: 1,
-      babySteps: 1,
-      tokens: one.tokens,
-      lanes: width * one.spread,
-      width,
-      heads: one.shape.heads,
-      headSize: one.shape.hidden / one.shape.heads,
-    };
+    const geometry = geometryOf(one);
     const diagonals = coveredDiagonals(geometry);
     expect(new Set(diagonals.map((r) => r % one.tokens)).size).toBe(one.tokens);
     expect(diagonals.length).toBe(one.tokens);
@@ -264,20 +252,7 @@ describe.each(cases)("$title ($tokens tokens, $length real)", (one) => {
 });
 
 test("the cases reach what they are named for", () => {
-  const geometry = (index: number): Geometry => {
-    const { shape, tokens, spread } = short[index];
-    const width = widthOf(shape.hidden);
-    return {
-      layout: "short",
-      blocks: 1,
-      tokens,
-      lanes: width * spread,
-      width,
-      heads: shape.heads,
-      headSize: shape.hidden / shape.heads,
-      babySteps: 1,
-    };
-  };
+  const geometry = (index: number): Geometry => geometryOf(short[index]);
   expect(scoreBlocks(geometry(0))).toBeGreaterThan(1);
   expect(scoreCount(geometry(1))).toBeGreaterThan(1);
   expect(expandedCount(geometry(2))).toBeGreaterThan(geometry(2).headSize);

@@ -1,0 +1,6 @@
+/** What operations cost, counted and not measured. */
+export { emptyWeights } from "./empty-weights.ts";
+export { NullCosts } from "./null-costs.ts";
+export { OperationCosts, type OperationPhase } from "./operation-costs.ts";
+export { RecordingKeys } from "./recording-keys.ts";
+export { type KernelTimes, referenceTimes, secondsOf } from "./times.ts";
