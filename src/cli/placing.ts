@@ -13,7 +13,6 @@ import {
   verifyPlan,
 } from "../placement/index.ts";
 import { digestOf, type NeededKey, planRequirements, type Requirements } from "../runtime/index.ts";
-import { defaultChunkBytes } from "../transformer/index.ts";
 import { readText } from "./arguments.ts";
 import { formatBytes } from "./output.ts";
 import { pagingSeconds, type Session } from "./session.ts";
@@ -56,10 +55,9 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
     );
   }
   const setting = planSetting(program, parameters, digest, times);
-  const chunkBytes = Math.min(defaultChunkBytes, options.memoryBytes / 4);
   let plan: Plan;
   if (options.file === undefined) {
-    const planned: Planned = makePlan(program, setting, { ...options, chunkBytes });
+    const planned: Planned = makePlan(program, setting, options);
     ({ plan } = planned);
   } else {
     plan = parsePlan(await readText(options.file, "--plan"));

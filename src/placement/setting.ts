@@ -2,7 +2,7 @@
 import { Bootstrapper } from "../circuits/index.ts";
 import { Context, type Parameters } from "../ckks/index.ts";
 import { NullBackend } from "../kernels/index.ts";
-import { type Operation, type Part, type Program, slotsOf } from "../program/index.ts";
+import { type Operation, type Part, type Program, slotsOf, workOf } from "../program/index.ts";
 import { type KernelTimes, OperationCosts } from "../transformer/index.ts";
 import type { PlanSetting } from "./planner.ts";
 import { Samples } from "./samples.ts";
@@ -26,18 +26,26 @@ export function planSetting(
   const backend = new NullBackend();
   const context = new Context(parameters, backend);
   const bootstraps = program.operations.some(({ kind }) => kind === "bootstrap");
-  const make = (on: Context): Bootstrapper => new Bootstrapper(on, slotsOf(program.geometry));
-  const units = new OperationCosts(context, backend, program, bootstraps ? make(context) : undefined);
+  const bootstrapper = bootstraps ? new Bootstrapper(context, slotsOf(program.geometry)) : undefined;
+  const units = new OperationCosts(context, backend, program, bootstrapper);
+  const known = new WeakMap<Part, Map<string, number>>();
   return {
     parameters,
-    samples: new Samples(program, parameters, make),
+    samples: new Samples(program, context, backend, bootstrapper),
     bootstrapInput: lowestInput(parameters),
     digest,
     costs: {
       link,
       cut: () => 0,
-      compute: (operation: number, phase, part: Part) =>
-        units.seconds(program.operations[operation] as Operation, phase, part, times),
+      compute: (index, phase, part) => {
+        const operation = program.operations[index] as Operation;
+        const key = `${phase} ${workOf(program, operation)}`;
+        let byWork = known.get(part);
+        if (byWork === undefined) known.set(part, (byWork = new Map()));
+        let seconds = byWork.get(key);
+        if (seconds === undefined) byWork.set(key, (seconds = units.seconds(operation, phase, part, times)));
+        return seconds;
+      },
     },
   };
 }

@@ -9,6 +9,7 @@ import {
   describeMode,
   explain,
   isCut,
+  leastMemory,
   makePlan,
   maximumDevices,
   type Planned,
@@ -102,15 +103,14 @@ async function plan(options: Options) {
   const settingStart = performance.now();
   const setting = planSetting(program, parameters, digestOf(program), referenceTimes);
   const settingSeconds = (performance.now() - settingStart) / 1000;
-  const chunkBytes = Math.min(defaultChunkBytes, memoryBytes / 4);
   const plans = strategies.map((strategy) => {
     const began = performance.now();
-    const planned = makePlan(program, setting, { devices, strategy, overlap: options.overlap, chunkBytes });
+    const planned = makePlan(program, setting, { devices, strategy, overlap: options.overlap, memoryBytes });
     return { strategy, planned, seconds: (performance.now() - began) / 1000 };
   });
   const [chosen] = plans as [(typeof plans)[number]];
   requireFit(chosen.planned, memoryBytes, chosen.strategy, (more) =>
-    makePlan(program, setting, { devices: more, strategy: chosen.strategy, overlap: options.overlap, chunkBytes }),
+    makePlan(program, setting, { devices: more, strategy: chosen.strategy, overlap: options.overlap, memoryBytes }),
   );
   if (options.out !== undefined) await writeWhole(options.out, printPlan(chosen.planned.plan));
   return {
@@ -154,18 +154,21 @@ function explained(
   strategy: StrategyName,
 ) {
   const { parameters: ring, bootstrapInput, costs } = setting;
-  return explain(program, modes, { devices, strategy, overlap, ring, bootstrapInput, costs }).map((entry) => {
-    const operation = program.operations[entry.index] as Operation;
-    return {
-      operation: entry.operation,
-      times: entry.times,
-      chosen: describeMode(program, operation, entry.chosen),
-      rejected: entry.rejected.map(({ mode, slowerBy }) => ({
-        mode: describeMode(program, operation, mode),
-        slowerBySeconds: slowerBy,
-      })),
-    };
-  });
+  const chunkBytes = defaultChunkBytes;
+  return explain(program, modes, { devices, strategy, overlap, ring, chunkBytes, bootstrapInput, costs }).map(
+    (entry) => {
+      const operation = program.operations[entry.index] as Operation;
+      return {
+        operation: entry.operation,
+        times: entry.times,
+        chosen: describeMode(program, operation, entry.chosen),
+        rejected: entry.rejected.map(({ mode, slowerBy }) => ({
+          mode: describeMode(program, operation, mode),
+          slowerBySeconds: slowerBy,
+        })),
+      };
+    },
+  );
 }
 
 /** Throws `plan` with what fills the memory, and with how many devices it would do. */
@@ -175,20 +178,20 @@ function requireFit(
   strategy: StrategyName,
   withDevices: (devices: number) => Planned,
 ): void {
-  const most = planned.memory.reduce((a, b) => (b.total > a.total ? b : a));
-  if (most.total <= limit) return;
-  const parts = `${formatBytes(most.activations)} of ciphertexts, ${formatBytes(most.workspace)} of workspace, ${formatBytes(most.keys)} of keys`;
+  const most = planned.memory.reduce((a, b) => (leastMemory(b) > leastMemory(a) ? b : a));
+  if (leastMemory(most) <= limit) return;
+  const parts = `${formatBytes(most.activations)} of ciphertexts, ${formatBytes(most.workspace)} of workspace, ${formatBytes(leastMemory(most) - most.activations - most.workspace)} for keys, which are paged`;
   let enough: number | undefined;
   const start = performance.now();
   let devices = planned.plan.devices * 2;
   for (; devices <= maximumDevices && performance.now() - start < patienceMilliseconds; devices *= 2) {
-    if (withDevices(devices).memory.some(({ total }) => total > limit)) continue;
+    if (withDevices(devices).memory.some((one) => leastMemory(one) > limit)) continue;
     enough = devices;
     break;
   }
   throw new AegisError(
     "plan",
-    `strategy ${strategy} needs ${formatBytes(most.total)} on a device (${parts}), it has ${formatBytes(limit)}`,
+    `strategy ${strategy} needs ${formatBytes(leastMemory(most))} on a device (${parts}), it has ${formatBytes(limit)}`,
     {
       hint:
         enough === undefined

@@ -10,8 +10,10 @@ import type { Ciphertext } from "../../ckks/index.ts";
 import {
   type ComputeStep,
   inputNumbers,
+  isUsed,
   moduleOf,
   type Plan,
+  type Some,
   type Step,
   type Uses,
   usesOf,
@@ -133,7 +135,10 @@ export class Runner {
       const operation = program.operations[step.operation] as Operation;
       withPath(describeOperation(operation), () => this.#exchange.end(step));
     }
-    for (const key of this.#uses.ended[index] as readonly string[]) if (!this.#isOutput(key)) this.tensors.drop(key);
+    for (const { tensor, numbers } of this.#uses.ended[index] as readonly Some[]) {
+      if (tensor === program.output) continue;
+      for (const number of numbers) this.tensors.drop(`${tensor} ${number}`);
+    }
   }
 
   /** Waits until all that was sent has left and all that is expected has come. */
@@ -224,7 +229,8 @@ export class Runner {
   }
 
   #wanted(key: string): boolean {
-    return this.#uses.used.has(key) || this.#isOutput(key);
+    const space = key.lastIndexOf(" ");
+    return isUsed(this.#uses, key.slice(0, space), Number(key.slice(space + 1))) || this.#isOutput(key);
   }
 
   #isOutput(key: string): boolean {

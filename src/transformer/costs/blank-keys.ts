@@ -21,6 +21,11 @@ export class BlankKeys implements KeySource {
     return [...polys].reduce((sum, poly) => sum + poly.bytes, 0);
   }
 
+  dispose(): void {
+    for (const poly of new Set([...this.#made.values()].flatMap(({ a, b }) => [...a, ...b]))) poly.dispose();
+    this.#made.clear();
+  }
+
   key(name: KeyName, level: number): LoadedKey {
     const specialCount = name === "dense-to-sparse" ? ephemeralSpecialCount : this.#context.parameters.specialCount;
     const shape = `${level} ${specialCount}`;
