@@ -1,11 +1,12 @@
 /** Memory of every device over a plan: what is alive, what an operation works with, which keys it uses. */
 import type { KeyName, Parameters } from "../ckks/index.ts";
-import { limbPadding } from "../kernels/index.ts";
-import { type Operation, type Program, type Tensor, wholePart } from "../program/index.ts";
+import { type Operation, type Part, type Program, range, type Tensor } from "../program/index.ts";
+import { isSumming } from "../transformer/index.ts";
+import { cutSizes, type HeldSizes, wholeSizes } from "./held-sizes.ts";
 import type { Plan } from "./plan.ts";
-import type { Samples } from "./samples.ts";
-import { sumBytes } from "./sizes.ts";
-import { usesOf } from "./uses.ts";
+import type { Sample, Samples } from "./samples.ts";
+import { isCut } from "./strategies.ts";
+import { type Uses, usesOf } from "./uses.ts";
 
 export interface DeviceMemory {
   /** Bytes at the fullest moment: ciphertexts and sums that are alive, and workspace. */
@@ -20,12 +21,12 @@ export interface DeviceMemory {
 }
 
 export function planMemory(program: Program, plan: Plan, parameters: Parameters, samples: Samples): DeviceMemory[] {
-  return Array.from({ length: plan.devices }, (_, device) => deviceMemory(program, plan, parameters, samples, device));
-}
-
-/** Bytes of a ciphertext in backend memory. */
-function held(parameters: Parameters, level: number): number {
-  return 2 * parameters.limbs(level) * (4 * parameters.degree + limbPadding);
+  // On ciphertexts that are cut, all devices read the same ones.
+  const same = isCut(plan.strategy) ? usesOf(program, plan.steps, 0) : undefined;
+  return range(plan.devices).map((device) => {
+    const uses = same ?? usesOf(program, plan.steps, device);
+    return deviceMemory(program, plan, parameters, samples, device, uses);
+  });
 }
 
 function deviceMemory(
@@ -34,9 +35,9 @@ function deviceMemory(
   parameters: Parameters,
   samples: Samples,
   device: number,
+  { used: names, ended }: Uses,
 ): DeviceMemory {
-  const share = plan.steps.some(({ kind }) => kind === "cut") ? plan.devices : 1;
-  const { used: names, ended } = usesOf(program, plan.steps, device);
+  const sizes = cutSizes(program, plan, parameters, device) ?? wholeSizes(program, parameters);
   const alive = new Map<string, number>();
   const sums = new Map<string, number>();
   const keys = new Map<KeyName, number>();
@@ -52,12 +53,11 @@ function deviceMemory(
     map.delete(key);
   };
   for (const key of names) {
-    if (key.startsWith(`${program.input} `)) enter(alive, key, held(parameters, input.level as number) / share);
+    if (key.startsWith(`${program.input} `)) enter(alive, key, sizes.ciphertext(input.level as number));
   }
   for (const [index, step] of plan.steps.entries()) {
     const operation = program.operations[step.operation] as Operation;
-    const parts =
-      step.kind === "compute" ? step.parts[device] : step.kind === "cut" ? wholePart(program, operation) : null;
+    const parts = step.kind === "compute" ? step.parts[device] : step.kind === "cut" ? step.part : null;
     if (step.kind !== "transfer" && parts !== null && parts !== undefined) {
       const phase = step.kind === "cut" ? "whole" : step.phase;
       const sample = samples.of(operation);
@@ -65,18 +65,20 @@ function deviceMemory(
       for (const [o, name] of operation.outputs.entries()) {
         const level = (program.tensors[name] as Tensor).level as number;
         for (const number of parts.outputs[o] as readonly number[]) {
-          if (phase === "sums") enter(sums, `${name} ${number}`, sumBytes(parameters, program, operation, o));
+          if (phase === "sums") enter(sums, `${name} ${number}`, sizes.sum(operation, o));
           else {
             leave(sums, `${name} ${number}`);
-            enter(alive, `${name} ${number}`, held(parameters, level) / share);
+            enter(alive, `${name} ${number}`, sizes.ciphertext(level));
           }
         }
       }
-      const workspace = sample.workspace / share;
+      const workspace =
+        sizes.workspace(operation, sample.workspace) +
+        (phase === "whole" ? sumsBeside(program, operation, parts, sample, sizes) : 0);
       if (used + workspace > best.activations + best.workspace)
         best = { activations: used, workspace, operation: step.operation };
     } else if (step.kind === "transfer") {
-      const bytes = step.form === "sums" ? step.unitBytes : held(parameters, step.level);
+      const bytes = step.form === "sums" ? step.unitBytes : sizes.ciphertext(step.level);
       for (const { from, to, indices } of step.moves) {
         for (const number of indices) {
           const key = `${step.tensor} ${number}`;
@@ -88,6 +90,15 @@ function deviceMemory(
     for (const key of ended[index] as readonly string[]) leave(alive, key);
   }
   let keyBytes = 0;
-  for (const level of keys.values()) keyBytes += parameters.keyBytes(level).expanded / share;
+  for (const level of keys.values()) keyBytes += sizes.key(level);
   return { ...best, keys: keyBytes, keyNames: keys, total: best.activations + best.workspace + keyBytes };
+}
+
+/** Sums of a part that are alive together before the first is finished, beside those that the sample has. */
+function sumsBeside(program: Program, operation: Operation, part: Part, { results }: Sample, sizes: HeldSizes): number {
+  if (!isSumming(program, operation)) return 0;
+  return part.outputs.reduce(
+    (bytes, numbers, o) => bytes + Math.max(0, numbers.length - (results[o] as number)) * sizes.sum(operation, o),
+    0,
+  );
 }

@@ -3,11 +3,12 @@
  * `aegis` strategy takes the best of its own search and of every other strategy's plan, so that it is
  * never behind one of them.
  */
-import { AegisError } from "../base/errors.ts";
 import { integerIn } from "../base/validate.ts";
 import type { Parameters } from "../ckks/index.ts";
+import type { ShardingName } from "../kernels/index.ts";
 import type { Operation, Program } from "../program/index.ts";
 import { defaultChunkBytes } from "../transformer/index.ts";
+import { type CutCosts, cutSteps } from "./cut.ts";
 import { expand } from "./expand.ts";
 import { type DeviceMemory, planMemory } from "./memory.ts";
 import { bytesOf, type ModuleName, moduleOf, type Plan, type Step } from "./plan.ts";
@@ -29,11 +30,8 @@ export interface PlanSetting {
   /** Lowest level that bootstrapping takes. */
   readonly bootstrapInput: number;
   readonly costs: PlanCosts;
-  /** Costs and bytes of running all operations on ciphertexts that are cut. */
-  cut?(
-    strategy: CutStrategy,
-    devices: number,
-  ): { readonly costs: PlanCosts; bytes(operation: number): Record<string, number> };
+  /** Costs of operations on ciphertexts that are cut. Throws `plan` for a number of devices that cannot be. */
+  cut(sharding: ShardingName, devices: number): CutCosts;
   /** SHA-256 of the program. */
   readonly digest: string;
 }
@@ -105,14 +103,11 @@ export function planWith(
 }
 
 function cutPlan(program: Program, setting: PlanSetting, strategy: CutStrategy, options: PlanOptions): Planned {
-  const { devices, overlap = true } = options;
-  const cut = setting.cut?.(strategy, devices);
-  if (cut === undefined)
-    throw new AegisError("plan", `strategy ${strategy}: costs of cut ciphertexts are not known here`);
-  const steps = program.operations.flatMap(({ kind }, operation): Step[] =>
-    kind === "input" || kind === "output" ? [] : [{ kind: "cut", operation, bytes: cut.bytes(operation) }],
-  );
-  return weigh(program, setting, cut.costs, { devices, strategy, overlap }, [], steps);
+  const { devices, overlap = true, chunkBytes = defaultChunkBytes } = options;
+  const { parameters, bootstrapInput } = setting;
+  const costs = (sharding: ShardingName): CutCosts => setting.cut(sharding, devices);
+  const steps = cutSteps(program, parameters, { strategy, devices, chunkBytes, bootstrapInput, costs });
+  return weigh(program, setting, setting.costs, { devices, strategy, overlap }, [], steps);
 }
 
 function weigh(

@@ -4,14 +4,17 @@
  * stream.
  */
 import { type Part, type Program, readsOf } from "../program/index.ts";
-import type { Phase, Plan, TransferStep } from "./plan.ts";
+import type { CutStep, Phase, Plan, TransferStep } from "./plan.ts";
 
 /** What steps cost. */
 export interface PlanCosts {
   /** Seconds of a part on one device. */
   compute(operation: number, phase: Phase, part: Part): number;
-  /** Seconds of a whole operation on cut ciphertexts, on each device, without communication. */
-  cut(operation: number): number;
+  /**
+   * Seconds of a step on cut ciphertexts, on the device that computes most and on the one that sends
+   * most. Its collectives stand between kernels that wait for them, so the two add up.
+   */
+  cut(step: CutStep, devices: number): { readonly compute: number; readonly communication: number };
   readonly link: Link;
 }
 
@@ -87,10 +90,9 @@ export function playPlan(program: Program, plan: Plan, costs: PlanCosts): Timeli
       }
     } else if (step.kind === "cut") {
       const start = Math.max(...devices.map(({ end }) => end));
-      const bytes = Object.values(step.bytes).reduce((sum, n) => sum + n, 0) / plan.devices;
-      const communication = bytes / costs.link.bytesPerSecond;
+      const { compute, communication } = costs.cut(step, plan.devices);
       for (const [device] of devices.entries()) {
-        work(device, step.operation, start, costs.cut(step.operation));
+        work(device, step.operation, start, compute);
         work(device, step.operation, (devices[device] as DeviceTime).end + communication, 0);
       }
     } else if (plan.overlap) transfer(step, at, sums, streams, costs.link);

@@ -10,6 +10,7 @@ import { asPartial, cutAt, isHeldBy, isPartial, type Layout, unwritten, whole } 
 import { type Item, LimbExchange } from "./limb-exchange.ts";
 import { hold, type Page, type PageTable } from "./pages.ts";
 import type { Placement } from "./sharding.ts";
+import { heldKeyLimbs } from "./shares.ts";
 
 export class LimbMemory implements Exchanges {
   readonly inTransforms = false;
@@ -179,6 +180,11 @@ export class LimbMemory implements Exchanges {
       this.put({ address: page.address, moduli: this.single(modulus) }, words);
     });
     for (const { page } of cut) page.layout = whole;
+  }
+
+  keyLimbs(moduli: readonly number[], digit: number): number {
+    const held = heldKeyLimbs(this.placement, this.size, this.rank, moduli, digit);
+    return (held * this.inner.limbStride) / this.unit;
   }
 
   ofDigit<T>(digit: number, load: () => T): T {

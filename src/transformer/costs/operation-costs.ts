@@ -321,8 +321,17 @@ export class OperationCosts {
       kept += mine;
       sizes.set(pair.length, (sizes.get(pair.length) ?? 0) + 1);
     }
-    for (const [size, times] of sizes) add(total, this.#bootstrap(size, operation.level as number), times);
+    for (const [size, times] of sizes) this.#refreshPairs(total, size, times, operation.level as number);
     if (kept > 0) add(total, this.#unit("copy", operation.target), kept);
+  }
+
+  /** Above the lowest level that bootstrapping takes, only forming the pair is more work. */
+  #refreshPairs(total: Float64Array, size: number, times: number, level: number): void {
+    const lowest = Math.min(level, this.#environment.bootstrapper?.inputLevel ?? level);
+    add(total, this.#bootstrap(size, lowest), times);
+    if (size === 1 || level === lowest) return;
+    add(total, this.#unit("pair", level), times);
+    add(total, this.#unit("pair", lowest), -times);
   }
 
   /** One bootstrapping of one ciphertext or of a pair. */

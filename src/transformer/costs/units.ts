@@ -13,6 +13,7 @@ export type Meter = () => readonly number[];
 
 export const unitNames = [
   "copy",
+  "pair",
   "hoist",
   "rotate",
   "rotate-extended",
@@ -120,6 +121,14 @@ export function unit(environment: Environment, name: UnitName, level: number, st
       return (keep) => {
         const a = zero(keep);
         return () => evaluator.dropLevel(a, level).dispose();
+      };
+    case "pair":
+      return (keep) => {
+        const [a, b] = [zero(keep), zero(keep)];
+        return () => {
+          using turned = evaluator.multiplyByI(b);
+          evaluator.add(a, turned).dispose();
+        };
       };
     case "hoist":
       return (keep) => {
