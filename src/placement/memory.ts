@@ -1,11 +1,12 @@
 /** Memory of every device over a plan: what is alive, what an operation works with, which keys it uses. */
 import type { KeyName, Parameters } from "../ckks/index.ts";
-import { limbPadding } from "../kernels/index.ts";
-import { ciphertextsOf, type Operation, type Part, type Program, type Tensor, wholePart } from "../program/index.ts";
+import { ciphertextsOf, type Operation, type Part, type Program, range, type Tensor } from "../program/index.ts";
+import { isSumming } from "../transformer/index.ts";
+import { cutSizes, type HeldSizes, wholeSizes } from "./held-sizes.ts";
 import type { Phase, Plan, TransferStep } from "./plan.ts";
-import type { Samples } from "./samples.ts";
-import { sumBytes } from "./sizes.ts";
-import { usesOf } from "./uses.ts";
+import type { Sample, Samples } from "./samples.ts";
+import { isCut } from "./strategies.ts";
+import { type Uses, usesOf } from "./uses.ts";
 
 export interface DeviceMemory {
   /** Bytes at the fullest moment: ciphertexts and sums that are alive, and workspace. */
@@ -28,14 +29,12 @@ export function leastMemory({ activations, workspace, keys, largestKey }: Device
 }
 
 export function planMemory(program: Program, plan: Plan, parameters: Parameters, samples: Samples): DeviceMemory[] {
-  return Array.from({ length: plan.devices }, (_, device) =>
-    new Ledger(program, plan, parameters, samples, device).result(),
-  );
-}
-
-/** Bytes of a ciphertext in backend memory. */
-export function residentBytes(parameters: Pick<Parameters, "limbs" | "degree">, level: number): number {
-  return 2 * parameters.limbs(level) * (4 * parameters.degree + limbPadding);
+  // On ciphertexts that are cut, all devices read the same ones.
+  const same = isCut(plan.strategy) ? usesOf(program, plan.steps, 0) : undefined;
+  return range(plan.devices).map((device) => {
+    const sizes = cutSizes(program, plan, parameters, device) ?? wholeSizes(program, parameters);
+    return new Ledger(program, plan, sizes, samples, device).result(same ?? usesOf(program, plan.steps, device));
+  });
 }
 
 /** Bytes of each ciphertext (or sum) of a tensor that one device holds. */
@@ -75,44 +74,39 @@ class Held {
 class Ledger {
   readonly #program: Program;
   readonly #plan: Plan;
-  readonly #parameters: Parameters;
+  readonly #sizes: HeldSizes;
   readonly #samples: Samples;
   readonly #device: number;
-  /** Devices that share every ciphertext. */
-  readonly #share: number;
   readonly #alive: Held;
   readonly #sums: Held;
   readonly #keys = new Map<KeyName, number>();
   #best = { activations: 0, workspace: 0, operation: 0 };
 
-  constructor(program: Program, plan: Plan, parameters: Parameters, samples: Samples, device: number) {
+  constructor(program: Program, plan: Plan, sizes: HeldSizes, samples: Samples, device: number) {
     this.#program = program;
     this.#plan = plan;
-    this.#parameters = parameters;
+    this.#sizes = sizes;
     this.#samples = samples;
     this.#device = device;
-    this.#share = plan.steps.some(({ kind }) => kind === "cut") ? plan.devices : 1;
     const size = (tensor: string): number => ciphertextsOf(program.tensors[tensor] as Tensor);
     this.#alive = new Held(size);
     this.#sums = new Held(size);
   }
 
-  result(): DeviceMemory {
-    const { input, operations } = this.#program;
-    const { last, ended } = usesOf(this.#program, this.#plan.steps, this.#device);
+  result({ last, ended }: Uses): DeviceMemory {
+    const { input } = this.#program;
     for (const [number, step] of (last.get(input) ?? []).entries())
       if (step !== -1) this.#alive.enter(input, [number], this.#bytes(input));
     for (const [index, step] of this.#plan.steps.entries()) {
-      const operation = operations[step.operation] as Operation;
       if (step.kind === "transfer") this.#transfer(step);
-      else if (step.kind === "cut") this.#compute(step.operation, "whole", wholePart(this.#program, operation));
+      else if (step.kind === "cut") this.#compute(step.operation, "whole", step.part);
       else {
         const part = step.parts[this.#device];
         if (part !== null && part !== undefined) this.#compute(step.operation, step.phase, part);
       }
       for (const { tensor, numbers } of ended[index] as (typeof ended)[number]) this.#alive.leave(tensor, numbers);
     }
-    const sizes = [...this.#keys.values()].map((level) => this.#parameters.keyBytes(level).expanded / this.#share);
+    const sizes = [...this.#keys.values()].map((level) => this.#sizes.key(level));
     const keys = sizes.reduce((sum, bytes) => sum + bytes, 0);
     const { activations, workspace } = this.#best;
     return {
@@ -130,13 +124,15 @@ class Ledger {
     for (const [name, level] of sample.keys) this.#keys.set(name, Math.max(level, this.#keys.get(name) ?? 0));
     for (const [o, name] of operation.outputs.entries()) {
       const numbers = part.outputs[o] as readonly number[];
-      if (phase === "sums") this.#sums.enter(name, numbers, sumBytes(this.#parameters, this.#program, operation, o));
+      if (phase === "sums") this.#sums.enter(name, numbers, this.#sizes.sum(operation, o));
       else {
         this.#sums.leave(name, numbers);
         this.#alive.enter(name, numbers, this.#bytes(name));
       }
     }
-    const workspace = sample.workspace / this.#share;
+    const workspace =
+      this.#sizes.workspace(operation, sample.workspace) +
+      (phase === "whole" ? this.#sumsBeside(operation, part, sample) : 0);
     const activations = this.#alive.total + this.#sums.total;
     if (activations + workspace > this.#best.activations + this.#best.workspace)
       this.#best = { activations, workspace, operation: index };
@@ -148,11 +144,21 @@ class Ledger {
       if (isSum && from === this.#device) this.#sums.leave(tensor, indices);
       if (!to.includes(this.#device)) continue;
       if (isSum) this.#sums.enter(tensor, indices, unitBytes);
-      else this.#alive.enter(tensor, indices, residentBytes(this.#parameters, level));
+      else this.#alive.enter(tensor, indices, this.#sizes.ciphertext(level));
     }
   }
 
   #bytes(tensor: string): number {
-    return residentBytes(this.#parameters, (this.#program.tensors[tensor] as Tensor).level as number) / this.#share;
+    return this.#sizes.ciphertext((this.#program.tensors[tensor] as Tensor).level as number);
+  }
+
+  /** Sums of a part that are alive together before the first is finished, beside those that the sample has. */
+  #sumsBeside(operation: Operation, part: Part, { results }: Sample): number {
+    if (!isSumming(this.#program, operation)) return 0;
+    return part.outputs.reduce(
+      (bytes, numbers, o) =>
+        bytes + Math.max(0, numbers.length - (results[o] as number)) * this.#sizes.sum(operation, o),
+      0,
+    );
   }
 }

@@ -6,8 +6,10 @@
 import { AegisError } from "../base/errors.ts";
 import { integerIn } from "../base/validate.ts";
 import type { Parameters } from "../ckks/index.ts";
+import type { ShardingName } from "../kernels/index.ts";
 import type { Operation, Program } from "../program/index.ts";
 import { defaultChunkBytes } from "../transformer/index.ts";
+import { type CutCosts, cutSteps } from "./cut.ts";
 import { expand } from "./expand.ts";
 import { type DeviceMemory, leastMemory, planMemory } from "./memory.ts";
 import { bytesOf, type ModuleName, moduleOf, type Plan, type Step } from "./plan.ts";
@@ -32,11 +34,8 @@ export interface PlanSetting {
   /** Lowest level that bootstrapping takes. */
   readonly bootstrapInput: number;
   readonly costs: PlanCosts;
-  /** Costs and bytes of running all operations on ciphertexts that are cut. */
-  cut?(
-    strategy: CutStrategy,
-    devices: number,
-  ): { readonly costs: PlanCosts; bytes(operation: number): Record<string, number> };
+  /** Costs of operations on ciphertexts that are cut. Throws `plan` for a number of devices that cannot be. */
+  cut(sharding: ShardingName, devices: number): CutCosts;
   /** SHA-256 of the program. */
   readonly digest: string;
 }
@@ -168,14 +167,14 @@ class Planner {
 
   #expand(strategy: StrategyName, modes: readonly Mode[], chunkBytes: number): Candidate {
     const { devices, overlap = true } = this.#options;
-    const { parameters, bootstrapInput, costs } = this.#setting;
+    const { parameters, bootstrapInput } = this.#setting;
     const steps = expand(
       this.#program,
       modes,
       { devices, overlap, ring: parameters, bootstrapInput, chunkBytes, everywhere: strategy === "tensor" },
       this.#search.sharing,
     );
-    return weigh(this.#program, this.#setting, costs, { devices, strategy, overlap }, modes, steps);
+    return weigh(this.#program, this.#setting, { devices, strategy, overlap }, modes, steps);
   }
 
   #modes(strategy: StrategyName, chunkBytes: number, bytePrice: number): readonly Mode[] {
@@ -202,21 +201,17 @@ function chunkSizes({ chunkBytes, memoryBytes }: PlanOptions): number[] {
 }
 
 function cutPlan(program: Program, setting: PlanSetting, strategy: CutStrategy, options: PlanOptions): Planned {
-  const { devices, overlap = true } = options;
-  const cut = setting.cut?.(strategy, devices);
-  if (cut === undefined)
-    throw new AegisError("plan", `strategy ${strategy}: costs of cut ciphertexts are not known here`);
-  const steps = program.operations.flatMap(({ kind }, operation): Step[] =>
-    kind === "input" || kind === "output" ? [] : [{ kind: "cut", operation, bytes: cut.bytes(operation) }],
-  );
-  const candidate = weigh(program, setting, cut.costs, { devices, strategy, overlap }, [], steps);
-  return { ...candidate, memory: planMemory(program, candidate.plan, setting.parameters, setting.samples) };
+  const { devices, overlap = true, chunkBytes = defaultChunkBytes } = options;
+  const { parameters, bootstrapInput, samples } = setting;
+  const costs = (sharding: ShardingName): CutCosts => setting.cut(sharding, devices);
+  const steps = cutSteps(program, parameters, { strategy, devices, chunkBytes, bootstrapInput, costs });
+  const candidate = weigh(program, setting, { devices, strategy, overlap }, [], steps);
+  return { ...candidate, memory: planMemory(program, candidate.plan, parameters, samples) };
 }
 
 function weigh(
   program: Program,
-  { digest }: PlanSetting,
-  costs: PlanCosts,
+  { digest, costs }: PlanSetting,
   fields: { devices: number; strategy: StrategyName; overlap: boolean },
   modes: readonly Mode[],
   steps: readonly Step[],

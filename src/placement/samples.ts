@@ -24,6 +24,8 @@ export interface Sample {
   readonly keys: ReadonlyMap<KeyName, number>;
   /** Most bytes beside inputs and keys, with the sample's few results among them. */
   readonly workspace: number;
+  /** Results of each output among them. */
+  readonly results: readonly number[];
 }
 
 export class Samples {
@@ -75,7 +77,7 @@ export class Samples {
     const workspace = Math.max(0, this.#backend.memory().peak - before - keys.bytes);
     for (const a of [...inputs, ...results].flat()) a?.dispose();
     keys.dispose();
-    return { keys: keys.levels, workspace };
+    return { keys: keys.levels, workspace, results: part.outputs.map(({ length }) => length) };
   }
 
   #fake({ level }: Tensor): Ciphertext {

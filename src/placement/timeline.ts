@@ -10,8 +10,11 @@ import type { ComputeStep, CutStep, Phase, Plan, TransferStep } from "./plan.ts"
 export interface PlanCosts {
   /** Seconds of a part on one device. */
   compute(operation: number, phase: Phase, part: Part): number;
-  /** Seconds of a whole operation on cut ciphertexts, on each device, without communication. */
-  cut(operation: number): number;
+  /**
+   * Seconds of a step on cut ciphertexts, on the device that computes most and on the one that sends
+   * most. Its collectives stand between kernels that wait for them, so the two add up.
+   */
+  cut(step: CutStep, devices: number): { readonly compute: number; readonly communication: number };
   readonly link: Link;
 }
 
@@ -93,10 +96,9 @@ class Player {
 
   cut(step: CutStep): void {
     const start = this.#latest();
-    const bytes = Object.values(step.bytes).reduce((sum, n) => sum + n, 0) / this.#plan.devices;
-    const communication = bytes / this.#costs.link.bytesPerSecond;
+    const { compute, communication } = this.#costs.cut(step, this.#plan.devices);
     for (const [device, time] of this.#devices.entries()) {
-      this.#work(device, step.operation, start, this.#costs.cut(step.operation));
+      this.#work(device, step.operation, start, compute);
       this.#work(device, step.operation, time.end + communication, 0);
     }
   }

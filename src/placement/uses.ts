@@ -1,5 +1,5 @@
 /** Which ciphertexts a device reads or sends over a plan, and when for the last time. */
-import { ciphertextsOf, type Operation, type Program, readsOf, type Tensor, wholePart } from "../program/index.ts";
+import { ciphertextsOf, type Operation, type Program, readsOf, type Tensor } from "../program/index.ts";
 import type { Step } from "./plan.ts";
 
 /** Some ciphertexts of a tensor. */
@@ -35,7 +35,7 @@ export function usesOf(program: Program, steps: readonly Step[], device: number)
       continue;
     }
     const operation = program.operations[step.operation] as Operation;
-    const part = step.kind === "cut" ? wholePart(program, operation) : step.parts[device];
+    const part = step.kind === "cut" ? step.part : step.parts[device];
     if (part === null || part === undefined || (step.kind === "compute" && step.phase === "finish")) continue;
     for (const [i, numbers] of readsOf(program, operation, part).entries()) {
       const list = of(operation.inputs[i] as string);

@@ -3,6 +3,7 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
+import { maximumRanks } from "../../kernels/index.ts";
 import { builtinConfig, builtinConfigNames, type ModelConfig, parseConfig } from "../../model/index.ts";
 import {
   checkStrategy,
@@ -57,7 +58,7 @@ export function planCommand(): Command {
     .requiredOption("--model <name>", `checkpoint directory, config.json, or ${builtinConfigNames.join(", ")}`)
     .option("--tokens <n>", "tokens of the text (default 128)")
     .option("--devices <n>", "devices", "2")
-    .option("--strategy <name>", "aegis, megatron, tensor, data, or all of them", "aegis")
+    .option("--strategy <name>", `${strategyNames.join(", ")}, or all of them`, "aegis")
     .option("--preset <name>", "encryption parameters", defaultPreset)
     .option("--program <file>", "plan this program in place of compiling one")
     .option("--memory <bytes>", "memory of a device, such as 40GiB (default 80GiB)")
@@ -82,14 +83,9 @@ async function plan(options: Options) {
       "argument",
       `--devices: expected 1 to ${maximumDevices}, got ${JSON.stringify(options.devices)}`,
     );
-  const strategies =
-    options.strategy === "all" ? strategyNames.filter((name) => !isCut(name)) : [checkStrategy(options.strategy)];
-  for (const name of strategies) {
-    if (isCut(name))
-      throw new AegisError("plan", `strategy ${name}: plans on ciphertexts that are cut are not made yet`, {
-        hint: "use aegis, megatron, tensor or data",
-      });
-  }
+  const strategies = options.strategy === "all" ? strategyNames : [checkStrategy(options.strategy)];
+  if (options.explain === true && isCut(strategies[0] as StrategyName))
+    throw new AegisError("argument", `--explain: strategy ${options.strategy} runs everything on every device`);
   const memoryBytes = options.memory === undefined ? defaultMemory : parseBytes("--memory", options.memory, mostMemory);
   const start = performance.now();
   const { config, calibration } = await describe(options.model);
@@ -103,10 +99,17 @@ async function plan(options: Options) {
   const settingStart = performance.now();
   const setting = planSetting(program, parameters, digestOf(program), referenceTimes);
   const settingSeconds = (performance.now() - settingStart) / 1000;
-  const plans = strategies.map((strategy) => {
+  const leftOut: { strategy: StrategyName; reason: string }[] = [];
+  const plans = strategies.flatMap((strategy) => {
     const began = performance.now();
-    const planned = makePlan(program, setting, { devices, strategy, overlap: options.overlap, memoryBytes });
-    return { strategy, planned, seconds: (performance.now() - began) / 1000 };
+    try {
+      const planned = makePlan(program, setting, { devices, strategy, overlap: options.overlap, memoryBytes });
+      return [{ strategy, planned, seconds: (performance.now() - began) / 1000 }];
+    } catch (error) {
+      if (strategies.length === 1 || !(error instanceof AegisError && error.code === "plan")) throw error;
+      leftOut.push({ strategy, reason: error.message });
+      return [];
+    }
   });
   const [chosen] = plans as [(typeof plans)[number]];
   requireFit(chosen.planned, memoryBytes, chosen.strategy, (more) =>
@@ -140,6 +143,7 @@ async function plan(options: Options) {
       steps: planned.plan.steps.length,
       planSeconds: seconds,
     })),
+    ...(leftOut.length === 0 ? {} : { leftOut }),
     ...(options.explain === true
       ? { explanation: explained(program, chosen.planned, setting, devices, chosen.strategy) }
       : {}),
@@ -184,7 +188,8 @@ function requireFit(
   let enough: number | undefined;
   const start = performance.now();
   let devices = planned.plan.devices * 2;
-  for (; devices <= maximumDevices && performance.now() - start < patienceMilliseconds; devices *= 2) {
+  const maximum = isCut(strategy) ? maximumRanks : maximumDevices;
+  for (; devices <= maximum && performance.now() - start < patienceMilliseconds; devices *= 2) {
     if (withDevices(devices).memory.some((one) => leastMemory(one) > limit)) continue;
     enough = devices;
     break;
@@ -193,10 +198,7 @@ function requireFit(
     "plan",
     `strategy ${strategy} needs ${formatBytes(leastMemory(most))} on a device (${parts}), it has ${formatBytes(limit)}`,
     {
-      hint:
-        enough === undefined
-          ? `${Math.min(devices, maximumDevices) / 2} devices are not enough`
-          : `${enough} devices would do`,
+      hint: enough === undefined ? `${Math.floor(devices / 2)} devices are not enough` : `${enough} devices would do`,
     },
   );
 }
@@ -254,6 +256,7 @@ function print(result: Awaited<ReturnType<typeof plan>>): void {
       ]),
     ),
   );
+  for (const { strategy, reason } of result.leftOut ?? []) printLine(`no plan for ${strategy}: ${reason}`);
   for (const { operation, times, chosen, rejected } of result.explanation ?? []) {
     printLine(`${operation}${times > 1 ? ` (${times} times)` : ""}: ${chosen}`);
     for (const { mode, slowerBySeconds } of rejected)

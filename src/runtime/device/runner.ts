@@ -9,6 +9,7 @@ import { AegisError, withPath } from "../../base/errors.ts";
 import type { Ciphertext } from "../../ckks/index.ts";
 import {
   type ComputeStep,
+  type CutStep,
   inputNumbers,
   isUsed,
   moduleOf,
@@ -27,7 +28,6 @@ import {
   range,
   readsOf,
   type Tensor,
-  wholePart,
 } from "../../program/index.ts";
 import {
   type Constants,
@@ -123,7 +123,7 @@ export class Runner {
       else if (step.kind === "compute") {
         const part = step.parts[this.rank];
         if (part !== null && part !== undefined) this.#compute(step, operation, part);
-      } else this.#cut(step.operation, operation);
+      } else this.#cut(step, operation);
     });
   }
 
@@ -193,11 +193,10 @@ export class Runner {
     }
   }
 
-  /** All of an operation on this device's share of every ciphertext. */
-  #cut(index: number, operation: Operation): void {
+  /** Results of an operation, on this device's share of every ciphertext. */
+  #cut({ operation: index, part }: CutStep, operation: Operation): void {
     const { program, cut, constants } = this.#setting;
     if (cut === undefined) throw new AegisError("plan", "this device does not work on ciphertexts that are cut");
-    const part = wholePart(program, operation);
     const inputs = this.#inputs(operation, part);
     const results = this.clock.computing(index, () =>
       executeOperation(cut, program, operation, inputs, constants, part),
