@@ -2,7 +2,6 @@
 import { AegisError } from "../base/errors.ts";
 import {
   checkStrategy,
-  isCut,
   makePlan,
   type Plan,
   type Planned,
@@ -12,7 +11,7 @@ import {
   type StrategyName,
   verifyPlan,
 } from "../placement/index.ts";
-import { digestOf, type NeededKey, planRequirements, type Requirements, shardingOf } from "../runtime/index.ts";
+import { digestOf, type NeededKey, planRequirements, type Requirements, requireRunnable } from "../runtime/index.ts";
 import { readText } from "./arguments.ts";
 import { formatBytes } from "./output.ts";
 import { pagingSeconds, type Session } from "./session.ts";
@@ -45,7 +44,7 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
   const { program } = compiled;
   const { parameters } = context;
   const digest = digestOf(program);
-  if (isCut(options.strategy)) shardingOf(options.strategy, parameters); // not all that is planned can be run
+  requireRunnable(options.strategy);
   const setting = planSetting(program, parameters, digest, times);
   let plan: Plan;
   if (options.file === undefined) {

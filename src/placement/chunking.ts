@@ -3,7 +3,7 @@ import type { Operation } from "../program/index.ts";
 import { chunkSize } from "../transformer/index.ts";
 import type { Chunk, Sharing } from "./sharing.ts";
 import type { RingSizes } from "./sizes.ts";
-import type { Mode } from "./strategies.ts";
+import { type Mode, shardingOfMode } from "./strategies.ts";
 
 export interface ChunkOptions {
   readonly overlap: boolean;
@@ -20,8 +20,12 @@ export function chunksOf(
   { overlap, ring, chunkBytes }: ChunkOptions,
 ): readonly Chunk[] {
   const { summed, results } = sharing.parts(operation, mode);
+  const sharding = shardingOfMode(mode);
+  let share = 1;
+  // Shares of sums are smaller, but where every rank has a summand of each.
+  if (sharding !== undefined) share = sharding === "limb-oa" ? 1 : 1 / sharing.devices;
   // Sums of all devices' results are alive on each, and those of two chunks when one travels.
-  const share = summed === undefined ? 1 : sharing.devices * (overlap ? 2 : 1);
+  else if (summed !== undefined) share = sharing.devices * (overlap ? 2 : 1);
   const size = Math.max(1, Math.floor(chunkSize(sharing.program, operation, ring, chunkBytes) / share));
   const most = Math.max(...results.map((mine) => mine.reduce((sum, list) => sum + list.length, 0)));
   return sharing.chunks(operation, mode, Math.max(1, Math.ceil(most / size)));

@@ -1,6 +1,6 @@
 /**
- * Plans on ciphertexts that are cut: the chunks of one device, each run by all devices on their shares
- * of every polynomial. What a step sends and takes is counted on null backends, one for each rank.
+ * What operations on ciphertexts that are cut send and take: every device runs them on its share of
+ * every polynomial. Counted on null backends, one for each rank.
  */
 import { Bootstrapper } from "../circuits/index.ts";
 import { Context, type Parameters } from "../ckks/index.ts";
@@ -12,13 +12,9 @@ import {
   NullBackend,
   type ShardingName,
   shardedBackend,
-  shardingNames,
 } from "../kernels/index.ts";
 import { type Operation, type Part, type Program, range, slotsOf, workOf } from "../program/index.ts";
 import { type KernelTimes, OperationCosts } from "../transformer/index.ts";
-import { expand } from "./expand.ts";
-import type { ComputeStep, CutStep } from "./plan.ts";
-import type { CutStrategy } from "./strategies.ts";
 import type { Link } from "./timeline.ts";
 
 /** A part of an operation on ciphertexts that are cut. */
@@ -117,68 +113,6 @@ export class CutCosts {
     this.#ranks[number] = rank;
     return rank;
   }
-}
-
-export interface CutOptions {
-  readonly strategy: CutStrategy;
-  readonly devices: number;
-  /** Bytes of workspace that a chunk of one operation may take on a device. */
-  readonly chunkBytes: number;
-  /** Lowest level that bootstrapping takes. */
-  readonly bootstrapInput: number;
-  readonly costs: (sharding: ShardingName) => CutCosts;
-}
-
-/**
- * Shardings that a strategy may run an operation under.
- *
- * `limb-merged` stands for Cerium's schedule (arXiv 2512.11269), which merges output aggregation and the
- * input broadcast that follows it into one all-reduce. Here every operation is run under that of the
- * two which sends less, and going over from one to the other between operations sends nothing: no
- * schedule that chooses operation by operation sends less. It is a bound to compare with, in favour of
- * that design, and cannot be run, since limbs would have to move between the two layouts.
- */
-export function shardingsOf(strategy: CutStrategy): readonly ShardingName[] {
-  if (strategy === "limb-merged") return ["limb-ib", "limb-oa"];
-  return shardingNames.filter((name) => name === strategy);
-}
-
-/** The steps of a plan on ciphertexts that are cut. */
-export function cutSteps(program: Program, ring: Parameters, options: CutOptions): CutStep[] {
-  const { strategy, devices, chunkBytes, bootstrapInput } = options;
-  const candidates = shardingsOf(strategy).map((name) => ({ name, costs: options.costs(name) }));
-  const whole = program.operations.map(() => "single" as const);
-  // Sums that every rank has a summand of are not smaller for being shared.
-  const shares = strategy === "limb-oa" ? 1 : devices;
-  const chunks = expand(program, whole, {
-    devices: 1,
-    overlap: true,
-    ring,
-    bootstrapInput,
-    chunkBytes: chunkBytes * shares,
-  }) as ComputeStep[];
-  const parts = chunks.map(({ operation, parts: [part] }) => ({ operation, part: part as Part }));
-  const sent = (costs: CutCosts, at: number): number =>
-    parts
-      .filter(({ operation }) => operation === at)
-      .reduce(
-        (sum, { operation, part }) => sum + totalOf(costs.of(program.operations[operation] as Operation, part)),
-        0,
-      );
-  const chosen = program.operations.map((_, at) =>
-    candidates.length === 1
-      ? candidates[0]
-      : candidates.reduce((a, b) => (sent(b.costs, at) < sent(a.costs, at) ? b : a)),
-  );
-  return parts.map(({ operation, part }): CutStep => {
-    const { name, costs } = chosen[operation] as (typeof candidates)[number];
-    const { bytes } = costs.of(program.operations[operation] as Operation, part);
-    return { kind: "cut", operation, sharding: name, part, bytes };
-  });
-}
-
-function totalOf({ bytes }: CutCost): number {
-  return Object.values(bytes).reduce((sum, n) => sum + n, 0);
 }
 
 /** Ascending numbers in few characters. */

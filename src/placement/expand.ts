@@ -6,14 +6,16 @@
  * chunk travel while the next is computed. Without, transfers stand right before what asks for them.
  * The bytes are the same.
  */
-import type { CollectiveName } from "../kernels/index.ts";
-import { type Operation, type Program, range } from "../program/index.ts";
+import { AegisError } from "../base/errors.ts";
+import type { CollectiveName, ShardingName } from "../kernels/index.ts";
+import { allOf, type Operation, type Part, type Program, range, type Tensor } from "../program/index.ts";
 import { type ChunkOptions, chunksOf } from "./chunking.ts";
 import { type DeviceNeeds, type Needs, needsOf } from "./needs.ts";
-import type { Move, Phase, Step } from "./plan.ts";
+import { layoutOf, type Move, type Phase, type Step } from "./plan.ts";
 import { type Chunk, type Parts, Sharing } from "./sharing.ts";
-import { ciphertextBytes, sumBytes } from "./sizes.ts";
-import type { Mode } from "./strategies.ts";
+import { ciphertextBytes, shareBytes, sumBytes } from "./sizes.ts";
+import { type Mode, shardingOfMode } from "./strategies.ts";
+import type { PlanCosts } from "./timeline.ts";
 
 export interface ExpandOptions extends ChunkOptions {
   readonly devices: number;
@@ -21,6 +23,8 @@ export interface ExpandOptions extends ChunkOptions {
   readonly bootstrapInput: number;
   /** Every tensor that is read is brought to every device. */
   readonly everywhere?: boolean;
+  /** Bytes of operations on ciphertexts that are cut; absent where no mode cuts. */
+  readonly costs?: Pick<PlanCosts, "cut">;
 }
 
 /** Steps in the order that all devices follow. */
@@ -58,6 +62,10 @@ class Expansion {
   readonly #makers = new Map<string, readonly (readonly number[])[]>();
   /** Operations that were run as part of the chunks of another. */
   readonly #fused = new Set<number>();
+  /** Layouts that the shares of a tensor are in, and undefined where it is whole. */
+  readonly #layouts = new Map<string, Set<string | undefined>>();
+  /** How the operation that made a tensor was cut. */
+  readonly #cuts = new Map<string, ShardingName>();
   /** How many operations read a tensor. */
   readonly #readers = new Map<string, number>();
 
@@ -75,7 +83,9 @@ class Expansion {
     for (const [index, operation] of this.#program.operations.entries()) {
       if (operation.kind === "input" || operation.kind === "output" || this.#fused.has(index)) continue;
       if (!this.#options.overlap) this.#sendWhatIsAsked(index);
-      this.#compute(index, operation);
+      this.#reshape(index, operation);
+      if (shardingOfMode(this.#modes[index] as Mode) === undefined) this.#compute(index, operation);
+      else this.#cut(index, operation);
     }
     return this.#steps;
   }
@@ -113,12 +123,60 @@ class Expansion {
     if (waiting !== undefined) finish(waiting);
   }
 
+  /** All chunks of an operation on ciphertexts that are cut, and of the one that follows it. */
+  #cut(index: number, operation: Operation): void {
+    const follower = this.#follower(index, operation);
+    if (follower !== undefined) this.#fused.add(follower);
+    this.#noteMakers(index);
+    if (follower !== undefined) this.#noteMakers(follower);
+    for (const { owned } of chunksOf(this.#sharing, operation, this.#modes[index] as Mode, this.#options)) {
+      const part = owned[0] as Part;
+      for (const at of follower === undefined ? [index] : [index, follower]) {
+        const step = { operation: at, sharding: shardingOfMode(this.#modes[at] as Mode) as ShardingName, part };
+        const { costs, devices } = this.#options;
+        if (costs === undefined) throw new AegisError("internal", "what cut ciphertexts send is not known here");
+        this.#steps.push({ kind: "cut", ...step, bytes: costs.cut(step, devices).bytes });
+      }
+    }
+  }
+
+  /** Shares of whole ciphertexts where an operation reads shares, and the other way round. */
+  #reshape(index: number, { inputs }: Operation): void {
+    const sharding = shardingOfMode(this.#modes[index] as Mode);
+    const wanted = sharding === undefined ? undefined : layoutOf(sharding);
+    for (const name of inputs) {
+      let layouts = this.#layouts.get(name);
+      if (layouts === undefined) this.#layouts.set(name, (layouts = new Set([undefined]))); // the program's input
+      if (layouts.has(wanted)) continue;
+      if (!layouts.has(undefined)) this.#pushReshape("gather", index, name, this.#cuts.get(name) as ShardingName);
+      if (sharding !== undefined) this.#pushReshape("scatter", index, name, sharding);
+      layouts.add(undefined).add(wanted);
+    }
+  }
+
+  #pushReshape(kind: "scatter" | "gather", operation: number, tensor: string, sharding: ShardingName): void {
+    const { devices, ring } = this.#options;
+    const numbers = allOf(this.#program.tensors[tensor] as Tensor);
+    const level = Math.max(
+      ...(this.#needs.get(tensor) as DeviceNeeds[]).flatMap((mine) =>
+        numbers.map((number) => mine.level[number] as number),
+      ),
+    );
+    const bytes = kind === "scatter" ? 0 : numbers.length * shareBytes(ring, level) * (devices - 1);
+    this.#steps.push({ kind, operation, tensor, sharding, level, numbers, bytes });
+  }
+
   /** The next operation, if it works ciphertext by ciphertext on this one's only result, where it is. */
   #follower(index: number, operation: Operation): number | undefined {
     const next = this.#program.operations[index + 1];
     const name = operation.outputs[0] as string;
     if (next?.kind !== "polynomial" || operation.outputs.length !== 1 || next.inputs[0] !== name) return undefined;
     if (this.#readers.get(name) !== 1) return undefined;
+    const layout = (at: number): string | undefined => {
+      const sharding = shardingOfMode(this.#modes[at] as Mode);
+      return sharding && layoutOf(sharding);
+    };
+    if (layout(index) !== layout(index + 1)) return undefined;
     const results = (at: number): readonly (readonly (readonly number[])[])[] =>
       this.#sharing.parts(this.#program.operations[at] as Operation, this.#modes[at] as Mode).results;
     const [mine, others] = [results(index), results(index + 1)];
@@ -160,8 +218,12 @@ class Expansion {
   #noteMakers(index: number): void {
     const operation = this.#program.operations[index] as Operation;
     const makers = this.#sharing.makers(operation, this.#modes[index] as Mode);
-    for (const [o, name] of operation.outputs.entries())
+    const sharding = shardingOfMode(this.#modes[index] as Mode);
+    for (const [o, name] of operation.outputs.entries()) {
       this.#makers.set(name, makers[o] as readonly (readonly number[])[]);
+      this.#layouts.set(name, new Set([sharding && layoutOf(sharding)]));
+      if (sharding !== undefined) this.#cuts.set(name, sharding);
+    }
   }
 
   /** With overlap new results are sent on to whoever will read them. */

@@ -49,6 +49,11 @@ export function describeMode(program: Program, operation: Operation, mode: Mode)
   switch (mode) {
     case "replicated":
       return "everything on every device";
+    case "limb":
+    case "limb-ib":
+    case "limb-oa":
+    case "coefficient":
+      return `every polynomial cut over all devices (${mode})`;
     case "single":
       return "on one device";
     case "outputs":

@@ -1,9 +1,8 @@
 /** Bytes of backend memory that a device gives to what it holds: whole ciphertexts and keys, or its share of them. */
 import type { Parameters } from "../ckks/index.ts";
-import { limbPadding, RankShare } from "../kernels/index.ts";
+import { limbPadding, RankShare, type ShardingName } from "../kernels/index.ts";
 import { type Operation, type Program, range } from "../program/index.ts";
 import { sumShape } from "../transformer/index.ts";
-import type { CutStep, Plan } from "./plan.ts";
 import { sumBytes } from "./sizes.ts";
 
 export interface HeldSizes {
@@ -35,36 +34,30 @@ export function wholeSizes(program: Program, parameters: Parameters): HeldSizes 
   };
 }
 
-/** Sizes on one device of a plan on ciphertexts that are cut; undefined for other plans. */
-export function cutSizes(program: Program, plan: Plan, parameters: Parameters, device: number): HeldSizes | undefined {
-  const steps = plan.steps.filter((step): step is CutStep => step.kind === "cut");
-  if (steps.length === 0) return undefined;
-  const shares = new Map(
-    steps.map(({ sharding }) => [sharding, new RankShare({ name: sharding, chain: parameters }, plan.devices, device)]),
-  );
-  const byOperation = new Map(
-    steps.map(({ operation, sharding }) => [program.operations[operation], shares.get(sharding)]),
-  );
-  // Where operations differ in it, ciphertexts and keys are as the first one has them.
-  const [first] = shares.values() as Iterable<RankShare>;
-  const share = first as RankShare;
-  const of = (operation: Operation): RankShare => byOperation.get(operation) ?? share;
+/** Sizes of the shares of one device. */
+export function shareSizes(
+  program: Program,
+  parameters: Parameters,
+  sharding: ShardingName,
+  devices: number,
+  device: number,
+): HeldSizes {
+  const share = new RankShare({ name: sharding, chain: parameters }, devices, device);
   const unit = limbBytes(parameters);
-  const summed = (at: RankShare, level: number): number =>
-    at.sumLimbs(parameters.extendedModuli(level), parameters.digitsAt(level).length);
+  const summed = (level: number): number =>
+    share.sumLimbs(parameters.extendedModuli(level), parameters.digitsAt(level).length);
   const byLevel = range(parameters.maximumLevel + 1).map((level) => 2 * share.limbs(parameters.moduli(level)) * unit);
   return {
     ciphertext: (level) => byLevel[level] as number,
     sum: (operation, o) => {
       const { polynomials, extended } = sumShape(program, operation, o);
       const level = operation.level as number;
-      const at = of(operation);
-      return polynomials * unit * (extended ? summed(at, level) : at.limbs(parameters.moduli(level)));
+      return polynomials * unit * (extended ? summed(level) : share.limbs(parameters.moduli(level)));
     },
     // Most of it is over QP.
     workspace: (operation, bytes) => {
       const level = operation.level as number;
-      return (bytes * summed(of(operation), level)) / parameters.extendedModuli(level).length;
+      return (bytes * summed(level)) / parameters.extendedModuli(level).length;
     },
     key: (level) => {
       const moduli = parameters.extendedModuli(level);

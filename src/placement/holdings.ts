@@ -3,15 +3,20 @@
  * who reads them. Answers depend on shapes only and are kept: layers repeat.
  */
 import { ciphertextsOf, type Operation, range, shapeOf, type Tensor } from "../program/index.ts";
+import { layoutOf } from "./plan.ts";
 import type { Sharing } from "./sharing.ts";
-import type { Mode } from "./strategies.ts";
+import { type Mode, shardingOfMode } from "./strategies.ts";
 
 /** Which device holds which numbers: [device][number], 0 or 1. */
 export interface Holding {
   /** The same for the same sets. */
   readonly id: number;
   readonly sets: readonly Uint8Array[];
-  /** Ciphertexts on the device that holds most. */
+  /** Layouts in which every device has shares of all of them. */
+  readonly layouts: readonly string[];
+  /** Whether every ciphertext is whole somewhere. */
+  readonly whole: boolean;
+  /** Ciphertexts on the device that holds most, shares as parts of one. */
   readonly most: number;
 }
 
@@ -19,7 +24,7 @@ export interface Holding {
 export interface Fetch {
   /** Ciphertexts sent, once for every receiver. */
   readonly ciphertexts: number;
-  /** The most that one device sends. */
+  /** The most that one device sends; shares are parts of one. */
   readonly most: number;
   /** Who holds what afterwards. */
   readonly holding: Holding;
@@ -42,11 +47,14 @@ export class Holdings {
     let made = this.#made.get(key);
     if (made === undefined) {
       const { results } = this.#sharing.parts(operation, mode);
+      const sharding = shardingOfMode(mode);
       made = operation.outputs.map((name, o) =>
-        this.#intern(
-          name,
-          results.map((mine) => mine[o] as readonly number[]),
-        ),
+        sharding === undefined
+          ? this.#intern(
+              name,
+              results.map((mine) => mine[o] as readonly number[]),
+            )
+          : this.#internSets(this.#sets(name, 0), [layoutOf(sharding)]),
       );
       this.#made.set(key, made);
     }
@@ -58,10 +66,35 @@ export class Holdings {
     const key = `${this.#key(operation, mode)} ${i} ${held.id}`;
     let fetch = this.#fetches.get(key);
     if (fetch === undefined) {
-      fetch = this.#count(this.#read(operation, mode)[i] as Holding, held);
+      fetch = this.#bring(operation, mode, i, held);
       this.#fetches.set(key, fetch);
     }
     return fetch;
+  }
+
+  #bring(operation: Operation, mode: Mode, i: number, held: Holding): Fetch {
+    const sharding = shardingOfMode(mode);
+    const layout = sharding && layoutOf(sharding);
+    if (layout !== undefined && held.layouts.includes(layout)) return { ciphertexts: 0, most: 0, holding: held };
+    const layouts = layout === undefined ? held.layouts : [...held.layouts, layout];
+    if (!held.whole) {
+      // An all-gather of shares.
+      const { devices } = this.#sharing;
+      const name = operation.inputs[i] as string;
+      const count = ciphertextsOf(this.#sharing.program.tensors[name] as Tensor) * (devices - 1);
+      return {
+        ciphertexts: count,
+        most: count / devices,
+        holding: this.#internSets(this.#sets(name, 1), layouts),
+      };
+    }
+    const { ciphertexts, most, after } = this.#count(this.#read(operation, mode)[i] as Holding, held);
+    return { ciphertexts, most, holding: this.#internSets(after, layouts) };
+  }
+
+  #sets(name: string, value: 0 | 1): Uint8Array[] {
+    const size = ciphertextsOf(this.#sharing.program.tensors[name] as Tensor);
+    return range(this.#sharing.devices).map(() => new Uint8Array(size).fill(value));
   }
 
   /** What the devices read of each input. */
@@ -81,7 +114,7 @@ export class Holdings {
     return reads;
   }
 
-  #count(wanted: Holding, held: Holding): Fetch {
+  #count(wanted: Holding, held: Holding): { ciphertexts: number; most: number; after: Uint8Array[] } {
     let ciphertexts = 0;
     const sent = new Float64Array(held.sets.length);
     const after = held.sets.map((set) => set.slice());
@@ -97,7 +130,7 @@ export class Holdings {
         if (from !== undefined) sent[from] = (sent[from] as number) + 1;
       }
     }
-    return { ciphertexts, most: Math.max(...sent), holding: this.#internSets(after) };
+    return { ciphertexts, most: Math.max(...sent), after };
   }
 
   #intern(name: string, byDevice: readonly (readonly number[])[]): Holding {
@@ -108,15 +141,20 @@ export class Holdings {
         for (const number of numbers) set[number] = 1;
         return set;
       }),
+      [],
     );
   }
 
-  #internSets(sets: readonly Uint8Array[]): Holding {
-    const text = sets.map((set) => Buffer.from(set.buffer, set.byteOffset, set.length).toString("latin1")).join("|");
+  #internSets(sets: readonly Uint8Array[], layouts: readonly string[]): Holding {
+    const words = sets.map((set) => Buffer.from(set.buffer, set.byteOffset, set.length).toString("latin1"));
+    const text = `${layouts.join()}: ${words.join("|")}`;
     let holding = this.#interned.get(text);
     if (holding === undefined) {
       const counts = sets.map((set) => set.reduce((sum, one) => sum + one, 0));
-      holding = { id: this.#interned.size, sets, most: Math.max(...counts) };
+      const size = (sets[0] as Uint8Array).length;
+      const most = Math.max(...counts) + (layouts.length * size) / sets.length;
+      const whole = range(size).every((number) => sets.some((set) => set[number] === 1));
+      holding = { id: this.#interned.size, sets, layouts, whole, most };
       this.#interned.set(text, holding);
     }
     return holding;

@@ -1,9 +1,10 @@
 /** Memory of every device over a plan: what is alive, what an operation works with, which keys it uses. */
 import type { KeyName, Parameters } from "../ckks/index.ts";
+import type { ShardingName } from "../kernels/index.ts";
 import { ciphertextsOf, type Operation, type Part, type Program, range, type Tensor } from "../program/index.ts";
 import { isSumming } from "../transformer/index.ts";
-import { cutSizes, type HeldSizes, wholeSizes } from "./held-sizes.ts";
-import type { Phase, Plan, TransferStep } from "./plan.ts";
+import { type HeldSizes, shareSizes, wholeSizes } from "./held-sizes.ts";
+import { type Phase, type Plan, type ReshapeStep, sharesOf, type TransferStep } from "./plan.ts";
 import type { Sample, Samples } from "./samples.ts";
 import { isCut } from "./strategies.ts";
 import { type Uses, usesOf } from "./uses.ts";
@@ -32,23 +33,27 @@ export function planMemory(program: Program, plan: Plan, parameters: Parameters,
   // On ciphertexts that are cut, all devices read the same ones.
   const same = isCut(plan.strategy) ? usesOf(program, plan.steps, 0) : undefined;
   return range(plan.devices).map((device) => {
-    const sizes = cutSizes(program, plan, parameters, device) ?? wholeSizes(program, parameters);
+    const whole = wholeSizes(program, parameters);
+    const shares = new Map<ShardingName, HeldSizes>();
+    const sizes = (sharding: ShardingName | undefined): HeldSizes => {
+      if (sharding === undefined) return whole;
+      let cut = shares.get(sharding);
+      if (cut === undefined)
+        shares.set(sharding, (cut = shareSizes(program, parameters, sharding, plan.devices, device)));
+      return cut;
+    };
     return new Ledger(program, plan, sizes, samples, device).result(same ?? usesOf(program, plan.steps, device));
   });
 }
 
-/** Bytes of each ciphertext (or sum) of a tensor that one device holds. */
+/** Bytes of each ciphertext (or sum, or share) of a tensor that one device holds. */
 class Held {
-  readonly #size: (tensor: string) => number;
   readonly #bytes = new Map<string, Float64Array>();
   total = 0;
 
-  constructor(size: (tensor: string) => number) {
-    this.#size = size;
-  }
-
-  enter(tensor: string, numbers: readonly number[], bytes: number): void {
-    const list = this.#list(tensor);
+  enter(tensor: string, size: number, numbers: readonly number[], bytes: number): void {
+    let list = this.#bytes.get(tensor);
+    if (list === undefined) this.#bytes.set(tensor, (list = new Float64Array(size)));
     for (const number of numbers) {
       this.total += bytes - (list[number] as number);
       list[number] = bytes;
@@ -56,83 +61,90 @@ class Held {
   }
 
   leave(tensor: string, numbers: readonly number[]): void {
-    const list = this.#list(tensor);
+    const list = this.#bytes.get(tensor);
+    if (list === undefined) return;
     for (const number of numbers) {
       this.total -= list[number] as number;
       list[number] = 0;
     }
   }
-
-  #list(tensor: string): Float64Array {
-    let list = this.#bytes.get(tensor);
-    if (list === undefined) this.#bytes.set(tensor, (list = new Float64Array(this.#size(tensor))));
-    return list;
-  }
 }
+
+/** Sizes of what is whole, or of shares. */
+type Sizes = (sharding: ShardingName | undefined) => HeldSizes;
 
 /** Follows a plan as one device. */
 class Ledger {
   readonly #program: Program;
   readonly #plan: Plan;
-  readonly #sizes: HeldSizes;
+  readonly #sizes: Sizes;
   readonly #samples: Samples;
   readonly #device: number;
-  readonly #alive: Held;
-  readonly #sums: Held;
-  readonly #keys = new Map<KeyName, number>();
+  readonly #alive = new Held();
+  readonly #sums = new Held();
+  /** Highest level of each key, whole and in shares. */
+  readonly #keys = new Map<ShardingName | undefined, Map<KeyName, number>>();
   #best = { activations: 0, workspace: 0, operation: 0 };
 
-  constructor(program: Program, plan: Plan, sizes: HeldSizes, samples: Samples, device: number) {
+  constructor(program: Program, plan: Plan, sizes: Sizes, samples: Samples, device: number) {
     this.#program = program;
     this.#plan = plan;
     this.#sizes = sizes;
     this.#samples = samples;
     this.#device = device;
-    const size = (tensor: string): number => ciphertextsOf(program.tensors[tensor] as Tensor);
-    this.#alive = new Held(size);
-    this.#sums = new Held(size);
   }
 
   result({ last, ended }: Uses): DeviceMemory {
     const { input } = this.#program;
     for (const [number, step] of (last.get(input) ?? []).entries())
-      if (step !== -1) this.#alive.enter(input, [number], this.#bytes(input));
+      if (step !== -1) this.#enter(input, undefined, [number]);
     for (const [index, step] of this.#plan.steps.entries()) {
       if (step.kind === "transfer") this.#transfer(step);
-      else if (step.kind === "cut") this.#compute(step.operation, "whole", step.part);
+      else if (step.kind === "scatter" || step.kind === "gather") this.#reshape(step);
+      else if (step.kind === "cut") this.#compute(step.operation, "whole", step.part, step.sharding);
       else {
         const part = step.parts[this.#device];
         if (part !== null && part !== undefined) this.#compute(step.operation, step.phase, part);
       }
       for (const { tensor, numbers } of ended[index] as (typeof ended)[number]) this.#alive.leave(tensor, numbers);
     }
-    const sizes = [...this.#keys.values()].map((level) => this.#sizes.key(level));
+    const names = new Map<KeyName, number>();
+    const sizes: number[] = [];
+    for (const [sharding, keys] of this.#keys) {
+      for (const [name, level] of keys) {
+        sizes.push(this.#sizes(sharding).key(level));
+        names.set(name, Math.max(level, names.get(name) ?? 0));
+      }
+    }
     const keys = sizes.reduce((sum, bytes) => sum + bytes, 0);
     const { activations, workspace } = this.#best;
     return {
       ...this.#best,
       keys,
       largestKey: Math.max(0, ...sizes),
-      keyNames: this.#keys,
+      keyNames: names,
       total: activations + workspace + keys,
     };
   }
 
-  #compute(index: number, phase: Phase, part: Part): void {
+  #compute(index: number, phase: Phase, part: Part, sharding?: ShardingName): void {
     const operation = this.#program.operations[index] as Operation;
     const sample = this.#samples.of(operation);
-    for (const [name, level] of sample.keys) this.#keys.set(name, Math.max(level, this.#keys.get(name) ?? 0));
+    let keys = this.#keys.get(sharding);
+    if (keys === undefined) this.#keys.set(sharding, (keys = new Map()));
+    for (const [name, level] of sample.keys) keys.set(name, Math.max(level, keys.get(name) ?? 0));
+    const sizes = this.#sizes(sharding);
     for (const [o, name] of operation.outputs.entries()) {
       const numbers = part.outputs[o] as readonly number[];
-      if (phase === "sums") this.#sums.enter(name, numbers, this.#sizes.sum(operation, o));
+      if (phase === "sums") this.#sums.enter(name, this.#count(name), numbers, sizes.sum(operation, o));
       else {
         this.#sums.leave(name, numbers);
-        this.#alive.enter(name, numbers, this.#bytes(name));
+        this.#enter(name, sharding, numbers);
       }
     }
     const workspace =
-      this.#sizes.workspace(operation, sample.workspace) +
-      (phase === "whole" ? this.#sumsBeside(operation, part, sample) : 0);
+      sizes.workspace(operation, sample.workspace) +
+      (phase === "whole" ? this.#sumsBeside(operation, part, sample, sizes) : 0);
     const activations = this.#alive.total + this.#sums.total;
     if (activations + workspace > this.#best.activations + this.#best.workspace)
       this.#best = { activations, workspace, operation: index };
@@ -143,21 +155,30 @@ class Ledger {
     for (const { from, to, indices } of moves) {
       if (isSum && from === this.#device) this.#sums.leave(tensor, indices);
       if (!to.includes(this.#device)) continue;
-      if (isSum) this.#sums.enter(tensor, indices, unitBytes);
-      else this.#alive.enter(tensor, indices, this.#sizes.ciphertext(level));
+      if (isSum) this.#sums.enter(tensor, this.#count(tensor), indices, unitBytes);
+      else this.#enter(tensor, undefined, indices, level);
     }
   }
 
-  #bytes(tensor: string): number {
-    return this.#sizes.ciphertext((this.#program.tensors[tensor] as Tensor).level as number);
+  #reshape({ kind, tensor, sharding, level, numbers }: ReshapeStep): void {
+    this.#enter(tensor, kind === "scatter" ? sharding : undefined, numbers, level);
+  }
+
+  #enter(tensor: string, sharding: ShardingName | undefined, numbers: readonly number[], level?: number): void {
+    const at = level ?? ((this.#program.tensors[tensor] as Tensor).level as number);
+    const name = sharding === undefined ? tensor : sharesOf(tensor, sharding);
+    this.#alive.enter(name, this.#count(tensor), numbers, this.#sizes(sharding).ciphertext(at));
+  }
+
+  #count(tensor: string): number {
+    return ciphertextsOf(this.#program.tensors[tensor] as Tensor);
   }
 
   /** Sums of a part that are alive together before the first is finished, beside those that the sample has. */
-  #sumsBeside(operation: Operation, part: Part, { results }: Sample): number {
+  #sumsBeside(operation: Operation, part: Part, { results }: Sample, sizes: HeldSizes): number {
     if (!isSumming(this.#program, operation)) return 0;
     return part.outputs.reduce(
-      (bytes, numbers, o) =>
-        bytes + Math.max(0, numbers.length - (results[o] as number)) * this.#sizes.sum(operation, o),
+      (bytes, numbers, o) => bytes + Math.max(0, numbers.length - (results[o] as number)) * sizes.sum(operation, o),
       0,
     );
   }

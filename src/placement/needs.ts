@@ -1,7 +1,8 @@
-/** What every device will read of every tensor, at which level, and which operation asks first. */
+/** What every device will read of every tensor as whole ciphertexts, at which level, and which operation asks first. */
 import { ciphertextsOf, range, type Tensor } from "../program/index.ts";
+import { layoutOf } from "./plan.ts";
 import type { Sharing } from "./sharing.ts";
-import type { Mode } from "./strategies.ts";
+import { type Mode, shardingOfMode } from "./strategies.ts";
 
 /** What one device reads of a tensor, by number. */
 export interface DeviceNeeds {
@@ -22,11 +23,14 @@ export type Needs = Map<string, DeviceNeeds[]>;
 export function needsOf(sharing: Sharing, modes: readonly Mode[], bootstrapInput: number, everywhere: boolean): Needs {
   const { program, devices } = sharing;
   const needs: Needs = new Map();
+  const layouts = new Map<string, string | undefined>();
   for (const [index, operation] of program.operations.entries()) {
     if (operation.kind === "input" || operation.kind === "output") continue;
     const level = operation.kind === "bootstrap" ? bootstrapInput : (operation.level as number);
+    const layout = layoutAt(modes[index] as Mode);
     const reads = range(devices).map((d) => sharing.reads(operation, modes[index] as Mode, d));
     for (const [i, name] of operation.inputs.entries()) {
+      if (layout !== undefined && layouts.get(name) === layout) continue; // shares that are there
       let byDevice = needs.get(name);
       if (byDevice === undefined) needs.set(name, (byDevice = empty(program.tensors[name] as Tensor, devices)));
       for (const [device, mine] of byDevice.entries()) {
@@ -34,8 +38,15 @@ export function needsOf(sharing: Sharing, modes: readonly Mode[], bootstrapInput
         for (const number of numbers as readonly number[]) note(mine, number, level, index);
       }
     }
+    for (const name of operation.outputs) layouts.set(name, layout);
   }
   return needs;
+}
+
+/** How shares lie under a mode; undefined where ciphertexts are whole. */
+function layoutAt(mode: Mode): string | undefined {
+  const sharding = shardingOfMode(mode);
+  return sharding === undefined ? undefined : layoutOf(sharding);
 }
 
 function note({ first, level: highest }: DeviceNeeds, number: number, level: number, index: number): void {

@@ -62,6 +62,15 @@ const step = z.discriminatedUnion("kind", [
     unitBytes: bytes,
   }),
   z.strictObject({
+    kind: z.enum(["scatter", "gather"]),
+    operation: index,
+    tensor: name,
+    sharding: z.enum(shardingNames),
+    level: z.int().min(0).max(64),
+    numbers,
+    bytes,
+  }),
+  z.strictObject({
     kind: z.literal("cut"),
     operation: index,
     sharding: z.enum(shardingNames),
@@ -83,7 +92,7 @@ const schema = z.strictObject({
 /** A plan as JSON text, ciphertext numbers as runs. */
 export function printPlan(plan: Plan): string {
   return JSON.stringify(plan, (key, value) =>
-    key === "indices" || key === "summed"
+    key === "indices" || key === "summed" || key === "numbers"
       ? toRuns(value as number[])
       : key === "outputs"
         ? (value as number[][]).map(toRuns)

@@ -57,7 +57,42 @@ export interface CutStep {
   readonly bytes: Readonly<Partial<Record<CollectiveName, number>>>;
 }
 
-export type Step = ComputeStep | TransferStep | CutStep;
+/**
+ * Ciphertexts that every device has whole become shares, of which each keeps its own (`scatter`: nothing
+ * is sent), or shares become whole on every device (`gather`: an all-gather).
+ */
+interface Reshape<Kind> {
+  readonly kind: Kind;
+  /** The operation that asks for it. */
+  readonly operation: number;
+  readonly tensor: string;
+  readonly sharding: ShardingName;
+  /** Level that they are brought to first. */
+  readonly level: number;
+  /** Ascending. */
+  readonly numbers: readonly number[];
+  /** Bytes that all devices send. */
+  readonly bytes: number;
+}
+
+export type ReshapeStep = Reshape<"scatter"> | Reshape<"gather">;
+
+export type Step = ComputeStep | TransferStep | CutStep | ReshapeStep;
+
+/** Shardings by which a plan cuts ciphertexts. */
+export function shardingsIn({ steps }: Pick<Plan, "steps">): ShardingName[] {
+  return [...new Set(steps.flatMap((step) => ("sharding" in step ? [step.sharding] : [])))];
+}
+
+/** How shares of ciphertexts lie. Input broadcast and output aggregation are only planned together, see `shardingsOf`. */
+export function layoutOf(sharding: ShardingName): string {
+  return sharding === "limb-oa" ? "limb-ib" : sharding;
+}
+
+/** What shares of a tensor are called in what devices hold. */
+export function sharesOf(tensor: string, sharding: ShardingName): string {
+  return `${tensor}/${layoutOf(sharding)}`;
+}
 
 /** Part of a model that bytes are counted for. */
 export type ModuleName = "feedForward" | "selfAttention" | "other";
@@ -86,6 +121,7 @@ export function moduleOf(path: readonly string[]): ModuleName {
 /** Bytes that a step sends, once for every receiver. */
 export function bytesOf(step: Step): number {
   if (step.kind === "compute") return 0;
+  if (step.kind === "scatter" || step.kind === "gather") return step.bytes;
   if (step.kind === "cut") return Object.values(step.bytes).reduce((sum, bytes) => sum + bytes, 0);
   return step.moves.reduce((sum, { to, indices }) => sum + to.length * indices.length, 0) * step.unitBytes;
 }

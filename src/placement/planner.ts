@@ -6,16 +6,15 @@
 import { AegisError } from "../base/errors.ts";
 import { integerIn } from "../base/validate.ts";
 import type { Parameters } from "../ckks/index.ts";
-import type { ShardingName } from "../kernels/index.ts";
+import { checkRanks, type ShardingName } from "../kernels/index.ts";
 import type { Operation, Program } from "../program/index.ts";
 import { defaultChunkBytes } from "../transformer/index.ts";
-import { type CutCosts, cutSteps } from "./cut.ts";
 import { expand } from "./expand.ts";
 import { type DeviceMemory, leastMemory, planMemory } from "./memory.ts";
 import { bytesOf, type ModuleName, moduleOf, type Plan, type Step } from "./plan.ts";
 import type { Samples } from "./samples.ts";
 import { Search } from "./search.ts";
-import { type CutStrategy, isCut, type Mode, type StrategyName } from "./strategies.ts";
+import { isCut, type Mode, type StrategyName, shardingsOf } from "./strategies.ts";
 import { type PlanCosts, playPlan, type Timeline } from "./timeline.ts";
 
 /** Most devices of a plan. */
@@ -34,8 +33,6 @@ export interface PlanSetting {
   /** Lowest level that bootstrapping takes. */
   readonly bootstrapInput: number;
   readonly costs: PlanCosts;
-  /** Costs of operations on ciphertexts that are cut. Throws `plan` for a number of devices that cannot be. */
-  cut(sharding: ShardingName, devices: number): CutCosts;
   /** SHA-256 of the program. */
   readonly digest: string;
 }
@@ -61,7 +58,8 @@ export interface Planned {
 
 export function makePlan(program: Program, setting: PlanSetting, options: PlanOptions): Planned {
   const devices = integerIn("devices", options.devices, 1, maximumDevices);
-  if (isCut(options.strategy)) return cutPlan(program, setting, options.strategy, options);
+  if (isCut(options.strategy))
+    for (const name of shardingsOf(options.strategy)) checkRanks({ name, chain: setting.parameters }, devices);
   const planner = new Planner(program, setting, options);
   return planner.finish(
     options.strategy === "aegis" && devices > 1 ? planner.best() : planner.follow(options.strategy),
@@ -171,7 +169,15 @@ class Planner {
     const steps = expand(
       this.#program,
       modes,
-      { devices, overlap, ring: parameters, bootstrapInput, chunkBytes, everywhere: strategy === "tensor" },
+      {
+        devices,
+        overlap,
+        ring: parameters,
+        bootstrapInput,
+        chunkBytes,
+        everywhere: strategy === "tensor",
+        costs: this.#setting.costs,
+      },
       this.#search.sharing,
     );
     return weigh(this.#program, this.#setting, { devices, strategy, overlap }, modes, steps);
@@ -180,7 +186,20 @@ class Planner {
   #modes(strategy: StrategyName, chunkBytes: number, bytePrice: number): readonly Mode[] {
     const { devices, overlap = true, memoryBytes } = this.#options;
     const { parameters: ring, bootstrapInput, costs } = this.#setting;
-    const options = { devices, strategy, overlap, ring, chunkBytes, bootstrapInput, costs, bytePrice };
+    const shardings = cutting.filter((name) => canCut(name, ring, devices));
+    // A bound on bytes is what that strategy stands for.
+    const price = strategy === "limb-merged" ? 1 : bytePrice;
+    const options = {
+      devices,
+      strategy,
+      overlap,
+      ring,
+      chunkBytes,
+      bootstrapInput,
+      costs,
+      shardings,
+      bytePrice: price,
+    };
     if (memoryBytes === undefined) return this.#search.run(options).modes;
     try {
       return this.#search.run({ ...options, heldBytes: memoryBytes }).modes;
@@ -192,21 +211,27 @@ class Planner {
   }
 }
 
+/**
+ * Shardings that `aegis` may use: results are the same to the last bit as on whole ciphertexts, which those
+ * of output aggregation are not.
+ */
+const cutting: readonly ShardingName[] = ["limb", "limb-ib", "coefficient"];
+
+function canCut(name: ShardingName, chain: Parameters, devices: number): boolean {
+  try {
+    checkRanks({ name, chain }, devices);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Chunk sizes to try, largest first. */
 function chunkSizes({ chunkBytes, memoryBytes }: PlanOptions): number[] {
   if (chunkBytes !== undefined) return [chunkBytes];
   if (memoryBytes === undefined) return [defaultChunkBytes];
   const sizes = [memoryBytes / 4, memoryBytes / 16, defaultChunkBytes];
   return [...new Set(sizes.filter((size) => size <= memoryBytes / 4))].sort((a, b) => b - a);
-}
-
-function cutPlan(program: Program, setting: PlanSetting, strategy: CutStrategy, options: PlanOptions): Planned {
-  const { devices, overlap = true, chunkBytes = defaultChunkBytes } = options;
-  const { parameters, bootstrapInput, samples } = setting;
-  const costs = (sharding: ShardingName): CutCosts => setting.cut(sharding, devices);
-  const steps = cutSteps(program, parameters, { strategy, devices, chunkBytes, bootstrapInput, costs });
-  const candidate = weigh(program, setting, { devices, strategy, overlap }, [], steps);
-  return { ...candidate, memory: planMemory(program, candidate.plan, parameters, samples) };
 }
 
 function weigh(

@@ -6,14 +6,24 @@
  * weighed once.
  */
 import { AegisError } from "../base/errors.ts";
-import { describeOperation, type Operation, type Part, type Program, type Tensor, workOf } from "../program/index.ts";
+import type { ShardingName } from "../kernels/index.ts";
+import {
+  bootstrapCount,
+  ciphertextsOf,
+  describeOperation,
+  type Operation,
+  type Part,
+  type Program,
+  type Tensor,
+  workOf,
+} from "../program/index.ts";
 import { isSumming } from "../transformer/index.ts";
 import { type ChunkOptions, chunksOf } from "./chunking.ts";
 import { residentBytes } from "./held-sizes.ts";
 import { type Holding, Holdings } from "./holdings.ts";
 import { Sharing } from "./sharing.ts";
 import { ciphertextBytes, type RingSizes, sumBytes } from "./sizes.ts";
-import type { Mode, StrategyName } from "./strategies.ts";
+import { isCut, type Mode, type StrategyName, shardingOfMode, shardingsOf } from "./strategies.ts";
 import type { PlanCosts } from "./timeline.ts";
 
 export interface SearchOptions extends ChunkOptions {
@@ -21,6 +31,8 @@ export interface SearchOptions extends ChunkOptions {
   readonly strategy: StrategyName;
   readonly bootstrapInput: number;
   readonly costs: PlanCosts;
+  /** Shardings that `aegis` may cut ciphertexts by where there are few; none by default. */
+  readonly shardings?: readonly ShardingName[];
   /** Seconds that a byte may cost not to be sent; 0 by default. */
   readonly bytePrice?: number;
   /** Bytes of ciphertexts that a device may hold between operations; without limit by default. */
@@ -55,6 +67,7 @@ export class Search {
   readonly #holdings: Holdings;
   /** By the work of an operation and its mode. */
   readonly #seconds = new Map<string, number>();
+  readonly #cuts = new Map<string, { seconds: number; bytes: number }>();
   /** Tensors that are still to be read, before each operation and after the last. */
   readonly #live: readonly (readonly string[])[];
 
@@ -97,7 +110,10 @@ export class Search {
   ): void {
     const before = this.#live[index] as readonly string[];
     const after = this.#live[index + 1] as readonly string[];
-    const own = this.#compute(index, operation, mode, options) + this.#sums(operation, mode, options);
+    const own =
+      shardingOfMode(mode) === undefined
+        ? this.#compute(index, operation, mode, options) + this.#sums(operation, mode, options)
+        : this.#cut(index, operation, mode, options);
     const made = operation.kind === "input" ? [] : this.#holdings.made(operation, mode);
     const places = operation.inputs.map((name) => before.indexOf(name));
     // Where each tensor that lives on comes from: an output, or a place before.
@@ -153,6 +169,27 @@ export class Search {
     return seconds;
   }
 
+  /** An operation on ciphertexts that are cut, chunk by chunk; what it sends stands between its kernels. */
+  #cut(index: number, operation: Operation, mode: Mode, options: SearchOptions): number {
+    const { costs, devices, chunkBytes, bytePrice = 0 } = options;
+    const key = `${workOf(this.#program, operation)} ${mode} ${chunkBytes}`;
+    let cost = this.#cuts.get(key);
+    if (cost === undefined) {
+      cost = { seconds: 0, bytes: 0 };
+      for (const { owned } of chunksOf(this.sharing, operation, mode, options)) {
+        const part = owned[0] as Part;
+        const { compute, communication, bytes } = costs.cut(
+          { operation: index, sharding: shardingOfMode(mode) as ShardingName, part },
+          devices,
+        );
+        cost.seconds += compute + communication;
+        for (const sent of Object.values(bytes)) cost.bytes += sent;
+      }
+      this.#cuts.set(key, cost);
+    }
+    return cost.seconds + bytePrice * cost.bytes;
+  }
+
   /** What partial sums cost on their way. */
   #sums(operation: Operation, mode: Mode, options: SearchOptions): number {
     const { owned, sums } = this.sharing.whole(operation, mode);
@@ -182,9 +219,10 @@ export function searchModes(program: Program, options: SearchOptions): SearchRes
 export function modesFor(
   program: Program,
   operation: Operation,
-  { strategy, devices }: Pick<SearchOptions, "strategy" | "devices">,
-): Mode[] {
+  { strategy, devices, shardings = [] }: Pick<SearchOptions, "strategy" | "devices" | "shardings">,
+): readonly Mode[] {
   if (operation.kind === "input" || operation.kind === "output") return ["replicated"];
+  if (isCut(strategy)) return shardingsOf(strategy);
   if (devices === 1 || strategy === "data") return ["single"];
   const outputs = operation.outputs.map((name) => program.tensors[name] as Tensor);
   const spread = outputs.some(({ count }) => count > 1);
@@ -205,7 +243,16 @@ export function modesFor(
   if (strategy === "megatron") return modes;
   if (blocks) modes.push("block");
   if (blocks && sums) modes.push("summed-block");
+  if (isFew(program, operation, devices)) modes.push(...shardings);
   return modes;
+}
+
+/** Whether an operation has fewer ciphertexts than there are devices, so that some would be idle. */
+function isFew({ geometry, tensors }: Program, { kind, inputs, outputs }: Operation, devices: number): boolean {
+  if (geometry.layout === "short") return true;
+  const of = (names: readonly string[]): Tensor[] => names.map((name) => tensors[name] as Tensor);
+  if (kind === "bootstrap") return bootstrapCount(of(inputs)) < devices;
+  return of([...inputs, ...outputs]).every((tensor) => ciphertextsOf(tensor) < devices);
 }
 
 function fetchSeconds(operation: Operation, most: number, ciphertexts: number, options: SearchOptions): number {

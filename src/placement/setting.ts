@@ -42,7 +42,6 @@ export function planSetting(
     samples: new Samples(program, context, backend, bootstrapper),
     bootstrapInput: lowestInput(parameters),
     digest,
-    cut,
     costs: {
       link,
       cut: ({ operation, sharding, part }, devices) =>

@@ -28,8 +28,6 @@ export function owned(geometry: Geometry, tensor: Tensor, o: number, mode: Mode,
   const { blocks, count } = tensor;
   const all = Array.from({ length: blocks * count }, (_, i) => i);
   switch (mode) {
-    case "replicated":
-      return Array.from({ length: devices }, () => all);
     case "single":
     case "summed-single":
       return Array.from({ length: devices }, (_, d) => (d === 0 ? all : []));
@@ -45,5 +43,7 @@ export function owned(geometry: Geometry, tensor: Tensor, o: number, mode: Mode,
       return contiguous(blocks, devices).map((mine) =>
         mine.flatMap((block) => Array.from({ length: count }, (_, i) => block * count + i)),
       );
+    default: // on all, whole or in shares
+      return Array.from({ length: devices }, () => all);
   }
 }

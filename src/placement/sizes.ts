@@ -14,6 +14,11 @@ export function ciphertextBytes(ring: RingSizes, level: number): number {
   return 4 * headerWords + 2 * ring.limbs(level) * ring.degree * 4;
 }
 
+/** Bytes of all shares of a ciphertext when they are brought together: its words alone, all devices know the rest. */
+export function shareBytes(ring: RingSizes, level: number): number {
+  return 2 * ring.limbs(level) * ring.degree * 4;
+}
+
 /** Bytes of a partial sum of output `o` on the wire: a header and its polynomials. */
 export function sumBytes(
   ring: RingSizes,

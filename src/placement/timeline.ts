@@ -4,7 +4,8 @@
  * stream.
  */
 import { ciphertextsOf, type Operation, type Part, type Program, readsOf, type Tensor } from "../program/index.ts";
-import type { ComputeStep, CutStep, Phase, Plan, TransferStep } from "./plan.ts";
+import type { CutCost } from "./cut.ts";
+import type { ComputeStep, CutStep, Phase, Plan, ReshapeStep, TransferStep } from "./plan.ts";
 
 /** What steps cost. */
 export interface PlanCosts {
@@ -14,7 +15,7 @@ export interface PlanCosts {
    * Seconds of a step on cut ciphertexts, on the device that computes most and on the one that sends
    * most. Its collectives stand between kernels that wait for them, so the two add up.
    */
-  cut(step: CutStep, devices: number): { readonly compute: number; readonly communication: number };
+  cut(step: Pick<CutStep, "operation" | "sharding" | "part">, devices: number): CutCost;
   readonly link: Link;
 }
 
@@ -46,6 +47,7 @@ export function playPlan(program: Program, plan: Plan, costs: PlanCosts): Timeli
   for (const step of plan.steps) {
     if (step.kind === "compute") player.compute(step);
     else if (step.kind === "cut") player.cut(step);
+    else if (step.kind === "scatter" || step.kind === "gather") player.reshape(step);
     else player.transfer(step);
   }
   return player.timeline();
@@ -100,6 +102,24 @@ class Player {
     for (const [device, time] of this.#devices.entries()) {
       this.#work(device, step.operation, start, compute);
       this.#work(device, step.operation, time.end + communication, 0);
+    }
+  }
+
+  /** A scatter waits for what is whole; a gather is an all-gather that everybody waits for. */
+  reshape({ kind, operation, tensor, numbers, bytes }: ReshapeStep): void {
+    const times = this.#of(this.#arrivals, tensor);
+    if (kind === "scatter") {
+      for (const [device, arrivals] of times.entries()) {
+        const ready = numbers.reduce((latest, number) => Math.max(latest, arrivals[number] as number), 0);
+        this.#work(device, operation, ready, 0);
+      }
+      return;
+    }
+    const { bytesPerSecond, latencySeconds } = this.#costs.link;
+    const end = this.#latest() + latencySeconds + bytes / this.#plan.devices / bytesPerSecond;
+    for (const [device, arrivals] of times.entries()) {
+      this.#work(device, operation, end, 0);
+      for (const number of numbers) arrivals[number] = end;
     }
   }
 

@@ -1,16 +1,18 @@
 /** Which ciphertexts a device reads or sends over a plan, and when for the last time. */
+import type { ShardingName } from "../kernels/index.ts";
 import { ciphertextsOf, type Operation, type Program, readsOf, type Tensor } from "../program/index.ts";
-import type { Step } from "./plan.ts";
+import { type Step, sharesOf } from "./plan.ts";
 
-/** Some ciphertexts of a tensor. */
+/** Some ciphertexts of a tensor, or shares of them. */
 export interface Some {
+  /** Its name, or that of its shares. */
   readonly tensor: string;
   /** Ascending. */
   readonly numbers: readonly number[];
 }
 
 export interface Uses {
-  /** By tensor and number: the last step at which the device reads or sends it; −1 where it never does. */
+  /** By name of a tensor, or of its shares, and number: the last step at which the device reads or sends it; −1 where it never does. */
   readonly last: ReadonlyMap<string, Int32Array>;
   /** By step: what the device will not read or send any more after it. */
   readonly ended: readonly (readonly Some[])[];
@@ -18,10 +20,11 @@ export interface Uses {
 
 export function usesOf(program: Program, steps: readonly Step[], device: number): Uses {
   const last = new Map<string, Int32Array>();
-  const of = (name: string): Int32Array => {
+  const of = (tensor: string, sharding?: ShardingName): Int32Array => {
+    const name = sharding === undefined ? tensor : sharesOf(tensor, sharding);
     let list = last.get(name);
     if (list === undefined)
-      last.set(name, (list = new Int32Array(ciphertextsOf(program.tensors[name] as Tensor)).fill(-1)));
+      last.set(name, (list = new Int32Array(ciphertextsOf(program.tensors[tensor] as Tensor)).fill(-1)));
     return list;
   };
   for (const [index, step] of steps.entries()) {
@@ -34,11 +37,16 @@ export function usesOf(program: Program, steps: readonly Step[], device: number)
       }
       continue;
     }
+    if (step.kind === "scatter" || step.kind === "gather") {
+      const list = of(step.tensor, step.kind === "gather" ? step.sharding : undefined);
+      for (const number of step.numbers) list[number] = index;
+      continue;
+    }
     const operation = program.operations[step.operation] as Operation;
     const part = step.kind === "cut" ? step.part : step.parts[device];
     if (part === null || part === undefined || (step.kind === "compute" && step.phase === "finish")) continue;
     for (const [i, numbers] of readsOf(program, operation, part).entries()) {
-      const list = of(operation.inputs[i] as string);
+      const list = of(operation.inputs[i] as string, step.kind === "cut" ? step.sharding : undefined);
       for (const number of numbers) list[number] = index;
     }
   }

@@ -1,5 +1,6 @@
 /** What must hold of a plan before a device follows it. */
 import { AegisError } from "../base/errors.ts";
+import { type ShardingName, shardingNames } from "../kernels/index.ts";
 import {
   ciphertextsOf,
   describeOperation,
@@ -8,9 +9,8 @@ import {
   type Program,
   readsOf,
 } from "../program/index.ts";
-import { shardingsOf } from "./cut.ts";
-import type { CutStep, Plan, Step, TransferStep } from "./plan.ts";
-import { isCut } from "./strategies.ts";
+import { type CutStep, type Plan, type ReshapeStep, type Step, sharesOf, type TransferStep } from "./plan.ts";
+import { isCut, shardingsOf } from "./strategies.ts";
 
 /**
  * Throws `plan` when a plan belongs to another program or other parameters, or when a device would
@@ -46,9 +46,8 @@ class Check {
     const operation = this.#program.operations[step.operation];
     if (operation === undefined || operation.kind === "input" || operation.kind === "output")
       throw this.#failure(at, `there is no operation ${step.operation} to run`);
-    if ((step.kind === "cut") !== isCut(this.#plan.strategy))
-      throw this.#failure(at, `a step of kind ${step.kind} has no place in a plan of strategy ${this.#plan.strategy}`);
     if (step.kind === "transfer") this.#transfer(step, at);
+    else if (step.kind === "scatter" || step.kind === "gather") this.#reshape(step, at);
     else if (step.kind === "compute") {
       if (step.parts.length !== this.#plan.devices)
         throw this.#failure(at, `has parts for ${step.parts.length} devices, the plan has ${this.#plan.devices}`);
@@ -65,15 +64,39 @@ class Check {
 
   /** All devices have shares of the same ciphertexts. */
   #cut({ sharding, part }: CutStep, operation: Operation, at: number): void {
-    const { strategy } = this.#plan;
-    if (isCut(strategy) && !shardingsOf(strategy).includes(sharding))
-      throw this.#failure(at, `is cut by ${sharding}, which is not strategy ${strategy}`);
+    this.#sharding(sharding, at);
     this.#outputs(operation, part, at);
-    for (const [device] of this.#held.entries()) {
-      this.#reads(operation, readsOf(this.#program, operation, part), device, at);
+    const reads = readsOf(this.#program, operation, part);
+    for (const [device, held] of this.#held.entries()) {
+      for (const [i, name] of operation.inputs.entries())
+        for (const number of reads[i] as readonly number[])
+          if (!held.has(`${sharesOf(name, sharding)} ${number}`))
+            throw this.#failure(at, `device ${device} reads its share of ${name} ${number}, which it does not have`);
       for (const [o, name] of operation.outputs.entries())
-        for (const number of part.outputs[o] as readonly number[]) this.#make(name, number, device, "whole", at);
+        for (const number of part.outputs[o] as readonly number[])
+          held.set(`${sharesOf(name, sharding)} ${number}`, this.#program.tensors[name]?.level ?? 0);
     }
+  }
+
+  /** Shares of what is whole on every device, or whole ciphertexts of everybody's shares. */
+  #reshape({ kind, tensor, sharding, level, numbers }: ReshapeStep, at: number): void {
+    this.#sharding(sharding, at);
+    const [from, to] = kind === "scatter" ? [tensor, sharesOf(tensor, sharding)] : [sharesOf(tensor, sharding), tensor];
+    for (const number of numbers) {
+      this.#number(tensor, number, at);
+      for (const [device, held] of this.#held.entries()) {
+        const has = from === this.#program.input ? level : held.get(`${from} ${number}`);
+        if (has === undefined || has < level)
+          throw this.#failure(at, `device ${device} has no ${from} ${number} at level ${level}`);
+        held.set(`${to} ${number}`, level);
+      }
+    }
+  }
+
+  #sharding(sharding: ShardingName, at: number): void {
+    const { strategy } = this.#plan;
+    const known = isCut(strategy) ? shardingsOf(strategy) : shardingNames.filter((name) => name !== "limb-oa");
+    if (!known.includes(sharding)) throw this.#failure(at, `is cut by ${sharding}, which strategy ${strategy} is not`);
   }
 
   #outputs(operation: Operation, part: Part, at: number): void {
@@ -90,7 +113,8 @@ class Check {
   end(): void {
     const { output } = this.#program;
     for (const number of this.#all(output)) {
-      if (!this.#held.some((held) => held.has(`${output} ${number}`)))
+      const names = [output, ...shardingNames.map((sharding) => sharesOf(output, sharding))];
+      if (!this.#held.some((held) => names.some((name) => held.has(`${name} ${number}`))))
         throw new AegisError("plan", `no device makes ${output}, the output of the program`);
     }
   }

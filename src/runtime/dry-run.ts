@@ -2,24 +2,16 @@
  * A program on the null device: what it will need before anything runs. The same code as a real
  * run, with a backend that only counts.
  */
-import { Bootstrapper } from "../circuits/index.ts";
-import {
-  Ciphertext,
-  Context,
-  Evaluator,
-  type KeyName,
-  type KeyUse,
-  type Parameters,
-  pagedBytes,
-  residentKeyBytes,
-} from "../ckks/index.ts";
-import { type KernelWork, NullBackend, shardedBackend } from "../kernels/index.ts";
-import { headerWords, isCut, type Plan, singlePlan } from "../placement/index.ts";
+import type { Bootstrapper } from "../circuits/index.ts";
+import { Ciphertext, type KeyName, type KeyUse, type Parameters, pagedBytes, residentKeyBytes } from "../ckks/index.ts";
+import { type KernelWork, NullBackend } from "../kernels/index.ts";
+import { headerWords, type Plan, singlePlan } from "../placement/index.ts";
 import { bootstrapCount, type Operation, type Program, slotsOf, type Tensor } from "../program/index.ts";
-import { Environment, emptyWeights, RecordingKeys, specialCountOf } from "../transformer/index.ts";
+import { emptyWeights, RecordingKeys, specialCountOf } from "../transformer/index.ts";
 import { CountingKeys, type KeyUses } from "./counting-keys.ts";
+import { type Environments, type Form, openEnvironments } from "./device/environments.ts";
 import { Runner } from "./device/runner.ts";
-import { shardingOf } from "./device/sharding.ts";
+import { requireRunnable } from "./device/sharding.ts";
 import type { SentBytes } from "./fabric/ledger.ts";
 import { createLocalFabric, type LocalEndpoint } from "./fabric/local.ts";
 
@@ -28,12 +20,15 @@ export interface NeededKey {
   readonly name: KeyName;
   /** Highest level it is used at. */
   readonly level: number;
+  /** What it is used on. */
+  readonly form: Form;
   /** In the memory of the device: of its share, where ciphertexts are cut. */
   readonly bytes: number;
 }
 
 /** A use of a key, and what paging it in takes. */
 export interface SizedKeyUse extends KeyUse {
+  readonly form: Form;
   readonly bytes: number;
 }
 
@@ -73,9 +68,11 @@ export async function planRequirements(
   parameters: Parameters,
   plan: Plan,
 ): Promise<PlanRequirements> {
+  requireRunnable(plan.strategy);
   const endpoints = createLocalFabric(plan.devices, { wordsMoved: headerWords, counts: true });
   const devices: NullDevice[] = [];
-  for (const endpoint of endpoints) devices.push(new NullDevice(program, parameters, plan, endpoint, devices[0]));
+  for (const endpoint of endpoints)
+    devices.push(new NullDevice(program, parameters, plan, endpoint, devices[0]?.bootstrapper));
   for (const index of plan.steps.keys()) {
     for (const { runner } of devices) runner.begin(index);
     for (const { runner } of devices) runner.end(index);
@@ -89,40 +86,42 @@ class NullDevice {
   readonly runner: Runner;
   readonly #program: Program;
   readonly #backend = new NullBackend();
-  readonly #recorded: RecordingKeys;
-  readonly #keys: CountingKeys;
-  readonly #bootstrapper: Bootstrapper;
+  readonly #recorded = new Map<Form, RecordingKeys>();
+  readonly #counted: CountingKeys[] = [];
+  /** All uses in order, whatever the form. */
+  readonly #uses: { form: Form; name: KeyName; level: number }[] = [];
+  readonly #environments: Environments;
   readonly #input: Ciphertext[];
 
-  /** @param like a device of the same plan */
-  constructor(program: Program, parameters: Parameters, plan: Plan, endpoint: LocalEndpoint, like?: NullDevice) {
+  constructor(
+    program: Program,
+    parameters: Parameters,
+    plan: Plan,
+    endpoint: LocalEndpoint,
+    like: Bootstrapper | undefined,
+  ) {
     this.#program = program;
-    endpoint.ledger.counting = false;
-    const { strategy } = plan;
-    const backend = isCut(strategy)
-      ? shardedBackend(this.#backend, endpoint.communicator, shardingOf(strategy, parameters))
-      : this.#backend;
-    const context = new Context(parameters, backend);
-    this.#recorded = new RecordingKeys(context);
-    this.#keys = new CountingKeys(this.#recorded);
-    this.#bootstrapper = new Bootstrapper(
-      context,
-      slotsOf(program.geometry),
-      like === undefined ? undefined : like.#bootstrapper,
-    );
-    endpoint.ledger.counting = true;
-    const environment = new Environment(
-      new Evaluator(context, this.#keys),
-      program.geometry,
-      program.length,
-      this.#bootstrapper,
-    );
+    this.#environments = openEnvironments({
+      program,
+      plan,
+      parameters,
+      backend: this.#backend,
+      endpoint,
+      like,
+      keys: (context, form) => {
+        const recorded = new RecordingKeys(context, (name, level) => this.#uses.push({ form, name, level }));
+        this.#recorded.set(form, recorded);
+        const counting = new CountingKeys(recorded);
+        this.#counted.push(counting);
+        return counting;
+      },
+    });
     const constants = { weights: (linear: Operation, index: number) => emptyWeights(program, linear, index) };
-    const cut = isCut(strategy) ? { cut: environment } : {};
-    this.runner = new Runner({ program, plan, environment, constants, endpoint, ...cut });
+    const { whole, cuts } = this.#environments;
+    this.runner = new Runner({ program, plan, environment: whole, constants, endpoint, cuts });
     const level = (program.tensors[program.input] as Tensor).level as number;
-    const moduli = parameters.moduli(level);
-    const poly = () => context.ring.poly(moduli, "ntt");
+    const { ring } = whole.evaluator.context;
+    const poly = () => ring.poly(parameters.moduli(level), "ntt");
     this.#input = this.runner.inputNumbers().map((number) => {
       const ciphertext = new Ciphertext([poly(), poly()], level, parameters.scale, slotsOf(program.geometry));
       this.runner.lend(number, ciphertext);
@@ -130,28 +129,46 @@ class NullDevice {
     });
   }
 
+  /** A bootstrapping to lay out those of other devices by. */
+  get bootstrapper(): Bootstrapper | undefined {
+    const { whole, cuts } = this.#environments;
+    return [whole, ...cuts.values()].find(({ bootstrapper }) => bootstrapper !== undefined)?.bootstrapper;
+  }
+
   finish(): Requirements {
-    for (const a of [...this.runner.takeOutput(), ...this.#input]) a.dispose();
+    for (const { ciphertext } of this.runner.takeOutput()) ciphertext.dispose();
+    for (const a of this.#input) a.dispose();
     this.runner.dispose();
-    this.#bootstrapper[Symbol.dispose]();
-    const { context, levels, sequence } = this.#recorded;
     const sizes = new Map<string, SizedKeyUse>();
-    const sized = (name: KeyName, level: number): SizedKeyUse => {
-      const known = sizes.get(`${name} ${level}`);
+    const sized = ({ form, name, level }: { form: Form; name: KeyName; level: number }): SizedKeyUse => {
+      const known = sizes.get(`${form} ${name} ${level}`);
       if (known !== undefined) return known;
-      const use = { name, level, bytes: residentKeyBytes(context, level, specialCountOf(name, context)) };
-      sizes.set(`${name} ${level}`, use);
+      const context = this.#environments.context(form);
+      const use = { form, name, level, bytes: residentKeyBytes(context, level, specialCountOf(name, context)) };
+      sizes.set(`${form} ${name} ${level}`, use);
       return use;
     };
-    const needed = [...levels].map(([name, level]) => sized(name, level));
+    const needed = [...this.#recorded].flatMap(([form, { levels }]) =>
+      [...levels].map(([name, level]) => sized({ form, name, level })),
+    );
+    const { parameters } = this.#environments.context("whole");
+    const recorded = [...this.#recorded.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+    const uses = this.#counted.map((keys) => keys.uses);
+    const sum = (pick: (uses: KeyUses) => number): number => uses.reduce((total, one) => total + pick(one), 0);
+    this.#environments[Symbol.dispose]();
     return {
       keys: needed.sort((a, b) => b.level - a.level || (a.name < b.name ? -1 : 1)),
       keyBytes: needed.reduce((sum, key) => sum + key.bytes, 0),
-      compressedKeyBytes: needed.reduce((sum, key) => sum + context.parameters.keyBytes(key.level).compressed, 0),
-      workBytes: this.#backend.memory().peak - this.#recorded.bytes,
-      counts: { ...this.#keys.uses, bootstraps: bootstrapsOf(this.#program) },
+      compressedKeyBytes: needed.reduce((sum, key) => sum + parameters.keyBytes(key.level).compressed, 0),
+      workBytes: this.#backend.memory().peak - recorded,
+      counts: {
+        keySwitches: sum(({ keySwitches }) => keySwitches),
+        multiplications: sum(({ multiplications }) => multiplications),
+        rotations: sum(({ rotations }) => rotations),
+        bootstraps: bootstrapsOf(this.#program),
+      },
       work: { ...this.#backend.work },
-      keySequence: sequence.map(({ name, level }) => sized(name, level)),
+      keySequence: this.#uses.map(sized),
     };
   }
 }
@@ -177,5 +194,10 @@ export function keyBudget(memoryBytes: number, { workBytes, keys }: Requirements
 
 /** Bytes of keys that a run pages into backend memory when resident keys may take `budget` bytes. */
 export function keyTraffic({ keySequence }: Requirements, budget: number): number {
-  return pagedBytes(keySequence, budget, ({ bytes }) => bytes);
+  // Keys on shares are other keys.
+  const uses = keySequence.map((use) => ({
+    ...use,
+    name: (use.form === "whole" ? use.name : `${use.form} ${use.name}`) as KeyName,
+  }));
+  return pagedBytes(uses, budget, ({ bytes }) => bytes);
 }

@@ -168,14 +168,24 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
   }
 }
 
-/** Keys of a device and the memory that they may take of it. */
+/** Keys of a device and the memory that they may take of it: whole and in shares by what there is of each. */
 function deviceKeys({ keys, requirements }: PlanRun, rank: number, memoryBytes: number) {
   const needed = requirements[rank] as Requirements;
   const names = new Set<KeyName>(needed.keys.map(({ name }) => name));
+  const budget = keyBudget(memoryBytes, needed);
+  const forms = [...new Set(needed.keys.map(({ form }) => form))];
   return {
     keys: keys.filter(({ name }) => names.has(name)),
-    keySequence: needed.keySequence.map(({ name }) => name),
-    residentKeyBytes: keyBudget(memoryBytes, needed),
+    keyUses: forms.map((form) => {
+      const mine = needed.keys.filter((key) => key.form === form);
+      const bytes = mine.reduce((sum, key) => sum + key.bytes, 0);
+      const least = 2 * Math.max(0, ...mine.map((key) => key.bytes));
+      return {
+        form,
+        names: needed.keySequence.filter((use) => use.form === form).map(({ name }) => name),
+        residentBytes: Math.max(least, (budget * bytes) / needed.keyBytes),
+      };
+    }),
   };
 }
 

@@ -58,7 +58,10 @@ export async function runProgram(
       runner.step(index);
       await new Promise((resolve) => setImmediate(resolve)); // lets signals and progress through
     }
-    return { output: runner.takeOutput(), seconds: Array.from(runner.clock.operations) };
+    return {
+      output: runner.takeOutput().map(({ ciphertext }) => ciphertext),
+      seconds: Array.from(runner.clock.operations),
+    };
   } finally {
     runner.dispose();
   }

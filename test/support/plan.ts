@@ -193,10 +193,9 @@ export class LocalRunners {
   takeOutput(): string[] {
     const output: string[] = [];
     for (const runner of this.runners) {
-      const numbers = runner.outputNumbers();
-      for (const [i, ciphertext] of runner.takeOutput().entries()) {
+      for (const { number, ciphertext } of runner.takeOutput()) {
         using a: Ciphertext = ciphertext;
-        output[numbers[i] as number] = digestOfWords(gatherCiphertext(a));
+        output[number] = digestOfWords(gatherCiphertext(a));
       }
     }
     return output;

@@ -50,7 +50,7 @@ function save({ runners }: LocalRunners, index: number): Promise<{ file: string;
 async function restored(files: readonly { file: string }[]): Promise<LocalRunners> {
   const begun = devices.start(plan);
   for (const [rank, runner] of begun.runners.entries())
-    await restoreState(runner, devices.context(rank), join(directory, files[rank].file));
+    await restoreState(runner, { context: () => devices.context(rank) }, join(directory, files[rank].file));
   return begun;
 }
 

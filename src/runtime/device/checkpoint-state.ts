@@ -7,11 +7,25 @@ import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { AegisError } from "../../base/errors.ts";
 import { Ciphertext, type Context } from "../../ckks/index.ts";
+import { shardingNames } from "../../kernels/index.ts";
+import { sharesOf } from "../../placement/index.ts";
 import type { Poly } from "../../ring/poly.ts";
 import { PartialSum } from "../../transformer/index.ts";
+import type { Form } from "./environments.ts";
 import type { Runner } from "./runner.ts";
 
 const magic = "aegis checkpoint 1\n";
+
+/** Where ciphertexts are put back: see `Environments`. */
+interface Contexts {
+  context(form: Form): Context;
+}
+
+/** What a ciphertext's name says of it. */
+function formOf(key: string): Form {
+  const name = key.slice(0, key.lastIndexOf(" "));
+  return shardingNames.find((sharding) => name.endsWith(sharesOf("", sharding))) ?? "whole";
+}
 
 interface Entry {
   readonly key: string;
@@ -95,7 +109,7 @@ async function writeState(runner: Runner, handle: FileHandle): Promise<string> {
 }
 
 /** Puts back what {@link saveState} wrote; the file's digest was checked before. Throws `format`. */
-export async function restoreState(runner: Runner, context: Context, path: string): Promise<void> {
+export async function restoreState(runner: Runner, environments: Contexts, path: string): Promise<void> {
   // Piece by piece: a state may be larger than what can be read at once.
   const handle = await open(path);
   const read = async (bytes: Uint8Array): Promise<void> => {
@@ -106,9 +120,9 @@ export async function restoreState(runner: Runner, context: Context, path: strin
     }
   };
   try {
-    const { ring } = context;
-    const words = new Uint32Array(ring.degree);
+    const words = new Uint32Array(environments.context("whole").ring.degree);
     for (const { key, form, level, scale, slots, moduli, parts: count } of await readHead(read, path)) {
+      const { ring } = environments.context(form === "ciphertext" ? formOf(key) : "whole");
       const parts: Poly[] = [];
       for (let k = 0; k < count; k++) {
         const poly = ring.poly(moduli, "ntt");

@@ -5,6 +5,7 @@ import type { Program } from "../../program/index.ts";
 import type { WeightSource } from "../../transformer/index.ts";
 import type { KeyUses } from "../counting-keys.ts";
 import type { SentBytes } from "../fabric/ledger.ts";
+import type { Form } from "./environments.ts";
 
 /** Kinds of devices that run in threads. */
 export const deviceKinds = ["wasm", "reference"] as const;
@@ -20,9 +21,12 @@ export interface DeviceStart {
   readonly weights: WeightSource;
   /** Keys that this device uses; their words may lie in memory that devices share. */
   readonly keys: readonly EvaluationKey[];
-  /** In the order of use. */
-  readonly keySequence: readonly KeyName[];
-  readonly residentKeyBytes: number;
+  /** For whole ciphertexts and for those that are cut: names in the order of use, and the memory that they may take. */
+  readonly keyUses: readonly {
+    readonly form: Form;
+    readonly names: readonly KeyName[];
+    readonly residentBytes: number;
+  }[];
 }
 
 /** Ciphertexts of the program's input that a device reads. */

@@ -6,7 +6,8 @@
  * transfer is over before the device goes on.
  */
 import { AegisError, withPath } from "../../base/errors.ts";
-import type { Ciphertext } from "../../ckks/index.ts";
+import { Ciphertext, type Context, gatherCiphertext, scatterCiphertext } from "../../ckks/index.ts";
+import { type ShardingName, shardingNames } from "../../kernels/index.ts";
 import {
   type ComputeStep,
   type CutStep,
@@ -14,8 +15,10 @@ import {
   isUsed,
   moduleOf,
   type Plan,
+  type ReshapeStep,
   type Some,
   type Step,
+  sharesOf,
   type Uses,
   usesOf,
 } from "../../placement/index.ts";
@@ -49,13 +52,31 @@ export interface DeviceSetting {
   readonly environment: Environment;
   readonly constants: Constants;
   readonly endpoint: Endpoint;
-  /** Evaluates operations on ciphertexts that are cut; absent where the plan has none. */
-  readonly cut?: Environment;
+  /** Evaluate operations on ciphertexts that are cut, by sharding; those that the plan has. */
+  readonly cuts?: ReadonlyMap<ShardingName, Environment>;
+}
+
+/** A ciphertext of the program's output, or one device's share of it. */
+export interface Output {
+  readonly number: number;
+  readonly ciphertext: Ciphertext;
+  readonly shared: boolean;
+}
+
+/** A ciphertext laid out as this one, where no words are moved. */
+function blank({ ring, parameters }: Context, { parts, level, scale, slots }: Ciphertext): Ciphertext {
+  const moduli = parameters.moduli(level);
+  return new Ciphertext(
+    parts.map(() => ring.zero(moduli, "ntt")),
+    level,
+    scale,
+    slots,
+  );
 }
 
 export class Runner {
   readonly clock: Clock;
-  /** Ciphertexts, keyed `tensor number`. */
+  /** Ciphertexts, keyed `tensor number`; shares of them by the name of the shares. */
   readonly tensors = new Store<Ciphertext>();
   /** Partial sums, keyed `tensor number`. */
   readonly sums = new Store<PartialSum>();
@@ -63,11 +84,15 @@ export class Runner {
   readonly #exchange: Exchange;
   readonly #lent = new Map<string, Ciphertext>();
   readonly #uses: Uses;
+  /** The program's output, and what its shares may be called. */
+  readonly #outputs: readonly string[];
 
   constructor(setting: DeviceSetting) {
     const { program, plan, environment, endpoint } = setting;
     const { tensors, sums } = this;
     this.#setting = setting;
+    const { output } = program;
+    this.#outputs = [...new Set([output, ...shardingNames.map((sharding) => sharesOf(output, sharding))])];
     this.#uses = usesOf(program, plan.steps, endpoint.rank);
     this.clock = new Clock(program.operations.length, () => endpoint.waitedSeconds);
     const wanted = (key: string): boolean => this.#wanted(key);
@@ -123,7 +148,8 @@ export class Runner {
       else if (step.kind === "compute") {
         const part = step.parts[this.rank];
         if (part !== null && part !== undefined) this.#compute(step, operation, part);
-      } else this.#cut(step, operation);
+      } else if (step.kind === "cut") this.#cut(step, operation);
+      else this.#reshape(step);
     });
   }
 
@@ -136,7 +162,7 @@ export class Runner {
       withPath(describeOperation(operation), () => this.#exchange.end(step));
     }
     for (const { tensor, numbers } of this.#uses.ended[index] as readonly Some[]) {
-      if (tensor === program.output) continue;
+      if (this.#outputs.includes(tensor)) continue;
       for (const number of numbers) this.tensors.drop(`${tensor} ${number}`);
     }
   }
@@ -146,17 +172,16 @@ export class Runner {
     this.#exchange.settle();
   }
 
-  /** Numbers of the program's output that this device has. */
-  outputNumbers(): number[] {
+  /** Hands over what this device has of the program's output, in order; it is the caller's from here on. */
+  takeOutput(): Output[] {
     const { program } = this.#setting;
     const count = ciphertextsOf(program.tensors[program.output] as Tensor);
-    return range(count).filter((number) => this.tensors.get(`${program.output} ${number}`) !== undefined);
-  }
-
-  /** Hands over the program's output, in order; they are the caller's from here on. */
-  takeOutput(): Ciphertext[] {
-    const { program } = this.#setting;
-    return this.outputNumbers().map((number) => this.tensors.take(`${program.output} ${number}`) as Ciphertext);
+    return this.#outputs.flatMap((name) =>
+      range(count).flatMap((number): Output[] => {
+        const ciphertext = this.tensors.take(`${name} ${number}`);
+        return ciphertext === undefined ? [] : [{ number, ciphertext, shared: name !== program.output }];
+      }),
+    );
   }
 
   dispose(): void {
@@ -194,31 +219,61 @@ export class Runner {
   }
 
   /** Results of an operation, on this device's share of every ciphertext. */
-  #cut({ operation: index, part }: CutStep, operation: Operation): void {
-    const { program, cut, constants } = this.#setting;
-    if (cut === undefined) throw new AegisError("plan", "this device does not work on ciphertexts that are cut");
-    const inputs = this.#inputs(operation, part);
+  #cut({ operation: index, sharding, part }: CutStep, operation: Operation): void {
+    const { program, constants } = this.#setting;
+    const cut = this.#environment(sharding);
+    const inputs = this.#inputs(operation, part, sharding);
     const results = this.clock.computing(index, () =>
       executeOperation(cut, program, operation, inputs, constants, part),
     );
-    this.#each(operation, part, (key, o, at) => this.#keep(key, results[o]?.[at] as Ciphertext));
+    this.#each(operation, part, (key, o, at) => this.#keep(key, results[o]?.[at] as Ciphertext), sharding);
+  }
+
+  /** Own shares of ciphertexts that are whole here, or whole ciphertexts of everybody's shares. */
+  #reshape({ kind, tensor, sharding, level, numbers }: ReshapeStep): void {
+    const { environment, endpoint } = this.#setting;
+    const cut = this.#environment(sharding);
+    const scatter = kind === "scatter";
+    const [source, target] = scatter ? [environment, cut] : [cut, environment];
+    for (const number of numbers) {
+      const [whole, shares] = [`${tensor} ${number}`, `${sharesOf(tensor, sharding)} ${number}`];
+      if (scatter) this.#exchange.awaitCiphertext(whole);
+      using at = source.at(this.#have(scatter ? whole : shares), level);
+      this.clock.communicating(() => {
+        const { context } = target.evaluator;
+        const { moves } = endpoint.communicator;
+        const words = moves || !scatter ? gatherCiphertext(at) : undefined;
+        const result = moves && words !== undefined ? scatterCiphertext(context, words) : blank(context, at);
+        this.#keep(scatter ? shares : whole, result);
+      });
+    }
+  }
+
+  #environment(sharding: ShardingName): Environment {
+    const cut = this.#setting.cuts?.get(sharding);
+    if (cut === undefined) throw new AegisError("plan", `this device does not work on ciphertexts cut by ${sharding}`);
+    return cut;
   }
 
   /** Inputs of a part, with holes where it reads nothing; waits for what is still on its way. */
-  #inputs(operation: Operation, part: Part): (Ciphertext | undefined)[][] {
+  #inputs(operation: Operation, part: Part, sharding?: ShardingName): (Ciphertext | undefined)[][] {
     const { program } = this.#setting;
     const reads = readsOf(program, operation, part);
     return operation.inputs.map((name, i) => {
       const list = new Array<Ciphertext | undefined>(ciphertextsOf(program.tensors[name] as Tensor));
       for (const number of reads[i] as number[]) {
-        const key = `${name} ${number}`;
-        this.#exchange.awaitCiphertext(key);
-        const found = this.tensors.get(key) ?? this.#lent.get(key);
-        if (found === undefined) throw new AegisError("internal", `${key} is not on device ${this.rank}`);
-        list[number] = found;
+        const key = `${sharding === undefined ? name : sharesOf(name, sharding)} ${number}`;
+        if (sharding === undefined) this.#exchange.awaitCiphertext(key);
+        list[number] = this.#have(key);
       }
       return list;
     });
+  }
+
+  #have(key: string): Ciphertext {
+    const found = this.tensors.get(key) ?? this.#lent.get(key);
+    if (found === undefined) throw new AegisError("internal", `${key} is not on device ${this.rank}`);
+    return found;
   }
 
   /** Keeps a result, unless no step of this device will read or send it. */
@@ -233,11 +288,18 @@ export class Runner {
   }
 
   #isOutput(key: string): boolean {
-    return key.startsWith(`${this.#setting.program.output} `);
+    return this.#outputs.some((name) => key.startsWith(`${name} `));
   }
 
-  #each(operation: Operation, part: Part, apply: (key: string, o: number, at: number) => void): void {
-    for (const [o, name] of operation.outputs.entries())
+  #each(
+    operation: Operation,
+    part: Part,
+    apply: (key: string, o: number, at: number) => void,
+    sharding?: ShardingName,
+  ): void {
+    for (const [o, tensor] of operation.outputs.entries()) {
+      const name = sharding === undefined ? tensor : sharesOf(tensor, sharding);
       for (const [at, number] of (part.outputs[o] as readonly number[]).entries()) apply(`${name} ${number}`, o, at);
+    }
   }
 }

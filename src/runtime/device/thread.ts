@@ -1,27 +1,25 @@
 /** A device in a thread of its own, with its own backend memory: the module that its worker runs. */
 
 import { withPath } from "../../base/errors.ts";
-import { Bootstrapper } from "../../circuits/index.ts";
 import {
   type Ciphertext,
-  Context,
-  Evaluator,
+  type Context,
   gatherCiphertext,
   KeyStore,
   Parameters,
   scatterCiphertext,
+  type WholeCiphertext,
 } from "../../ckks/index.ts";
-import { type Backend, createReferenceBackend, createWasmBackend, shardedBackend } from "../../kernels/index.ts";
-import { isCut, type Step } from "../../placement/index.ts";
-import { slotsOf } from "../../program/index.ts";
-import { Environment, weightsOf } from "../../transformer/index.ts";
-import { CountingKeys } from "../counting-keys.ts";
+import { type Backend, createReferenceBackend, createWasmBackend } from "../../kernels/index.ts";
+import type { Step } from "../../placement/index.ts";
+import { weightsOf } from "../../transformer/index.ts";
+import { CountingKeys, type KeyUses } from "../counting-keys.ts";
 import { type Device, serve } from "../threads/serve.ts";
 import { boundaries } from "./boundaries.ts";
 import { restoreState, saveState } from "./checkpoint-state.ts";
+import { type Form, openEnvironments } from "./environments.ts";
 import type { DeviceInput, DeviceMessage, DeviceResult, DeviceStart } from "./messages.ts";
 import { Runner } from "./runner.ts";
-import { shardingOf } from "./sharding.ts";
 
 serve({ run: (input: DeviceInput, device: Device) => run(input, device) });
 
@@ -32,27 +30,31 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   ledger.counting = false;
   const inner = await openBackend(start);
   const parameters = new Parameters(start.spec);
-  const sharding = isCut(plan.strategy) ? shardingOf(plan.strategy, parameters) : undefined;
-  const backend = sharding === undefined ? inner : shardedBackend(inner, endpoint.communicator, sharding);
-  const context = new Context(parameters, backend);
-  using keys = new KeyStore(context, { residentBytes: start.residentKeyBytes });
-  for (const key of start.keys) keys.add(key);
-  keys.expect(start.keySequence);
   let pulse = (): void => endpoint.beat();
-  const counting = new CountingKeys(keys, () => pulse());
+  const stores = new Map<Form, KeyStore>();
+  const counted: CountingKeys[] = [];
+  const keysOf = (context: Context, form: Form): CountingKeys => {
+    const { names, residentBytes } = start.keyUses.find((uses) => uses.form === form) ?? {
+      names: [],
+      residentBytes: 0,
+    };
+    const keys = new KeyStore(context, { residentBytes });
+    for (const key of start.keys) keys.add(key);
+    keys.expect(names);
+    stores.set(form, keys);
+    const counting = new CountingKeys(keys, () => pulse());
+    counted.push(counting);
+    return counting;
+  };
   endpoint.beat();
-  const bootstraps = plan.steps.some(
-    (step) => program.operations[step.operation]?.kind === "bootstrap" && names(step, endpoint.rank),
-  );
-  using bootstrapper = bootstraps ? new Bootstrapper(context, slotsOf(program.geometry)) : undefined;
-  const environment = new Environment(new Evaluator(context, counting), program.geometry, program.length, bootstrapper);
+  using environments = openEnvironments({ program, plan, parameters, backend: inner, endpoint, keys: keysOf });
   const runner = new Runner({
     program,
     plan,
-    environment,
+    environment: environments.whole,
     constants: weightsOf(start.weights),
     endpoint,
-    ...(sharding === undefined ? {} : { cut: environment }),
+    cuts: environments.cuts,
   });
   // Inside long operations: the device lives, and what is queued moves on.
   pulse = (): void => runner.pulse();
@@ -61,8 +63,11 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   const first = input.resume?.step ?? 0;
   if (input.resume === undefined) {
     for (const [i, number] of input.numbers.entries())
-      runner.give(number, scatterCiphertext(context, input.ciphertexts[i] as (typeof input.ciphertexts)[number]));
-  } else await restoreState(runner, context, input.resume.path);
+      runner.give(
+        number,
+        scatterCiphertext(environments.context("whole"), input.ciphertexts[i] as (typeof input.ciphertexts)[number]),
+      );
+  } else await restoreState(runner, environments, input.resume.path);
   ledger.counting = true;
   for (let index = first; index < plan.steps.length; index++) {
     if (index > first && stops.has(index)) {
@@ -74,26 +79,34 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     }
     if (names(plan.steps[index] as Step, endpoint.rank)) post({ kind: "step", index } satisfies DeviceMessage);
     runner.step(index);
-    keyBytes = Math.max(keyBytes, keys.memory().resident);
+    keyBytes = Math.max(
+      keyBytes,
+      [...stores.values()].reduce((sum, keys) => sum + keys.memory().resident, 0),
+    );
   }
   runner.settle();
   ledger.counting = false;
-  // Of ciphertexts that are cut, the first device puts the shares together.
-  const root = sharding === undefined ? endpoint.rank : 0;
-  const numbers = root === endpoint.rank ? runner.outputNumbers() : [];
-  const output = runner.takeOutput().map((ciphertext) => whole(ciphertext, program.output, root));
+  const numbers: number[] = [];
+  const output: WholeCiphertext[] = [];
+  for (const { number, ciphertext, shared } of runner.takeOutput()) {
+    // The first device puts shares together.
+    const words = whole(ciphertext, program.output, shared ? 0 : endpoint.rank);
+    if (shared && endpoint.rank !== 0) continue;
+    numbers.push(number);
+    output.push(words);
+  }
   const { peak } = inner.memory();
   runner.dispose();
   inner.dispose();
   return {
     numbers,
-    output: root === endpoint.rank ? output : [],
+    output,
     computeSeconds: runner.clock.compute,
     exposedSeconds: runner.clock.exposed,
     operations: Array.from(runner.clock.operations),
     peakBytes: peak,
     keyBytes,
-    uses: counting.uses,
+    uses: sumOfUses(counted),
     sent: ledger.bytes,
   };
 }
@@ -110,8 +123,17 @@ function whole(ciphertext: Ciphertext, name: string, root: number) {
   return withPath(name, () => gatherCiphertext(a, root));
 }
 
+function sumOfUses(keys: readonly CountingKeys[]): KeyUses {
+  const sum = (pick: (uses: KeyUses) => number): number => keys.reduce((total, { uses }) => total + pick(uses), 0);
+  return {
+    keySwitches: sum(({ keySwitches }) => keySwitches),
+    multiplications: sum(({ multiplications }) => multiplications),
+    rotations: sum(({ rotations }) => rotations),
+  };
+}
+
 /** Whether a step has work for a device. */
 function names(step: Step, rank: number): boolean {
   if (step.kind === "compute") return step.parts[rank] !== null;
-  return step.kind === "cut" || step.moves.some(({ from, to }) => from === rank || to.includes(rank));
+  return step.kind !== "transfer" || step.moves.some(({ from, to }) => from === rank || to.includes(rank));
 }

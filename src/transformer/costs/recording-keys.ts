@@ -9,9 +9,12 @@ export class RecordingKeys implements KeySource {
   readonly sequence: KeyUse[] = [];
   readonly context: Context;
   readonly #blank: BlankKeys;
+  readonly #onUse: ((name: KeyName, level: number) => void) | undefined;
 
-  constructor(context: Context) {
+  /** @param onUse called at every use */
+  constructor(context: Context, onUse?: (name: KeyName, level: number) => void) {
     this.context = context;
+    this.#onUse = onUse;
     this.#blank = new BlankKeys(context);
   }
 
@@ -26,6 +29,7 @@ export class RecordingKeys implements KeySource {
   }
 
   key(name: KeyName, level: number): LoadedKey {
+    this.#onUse?.(name, level);
     this.sequence.push({ name, level });
     this.levels.set(name, Math.max(level, this.levels.get(name) ?? 0));
     return this.#blank.key(name, level);
