@@ -12,6 +12,9 @@ export interface ChunkOptions {
   readonly chunkBytes: number;
 }
 
+/** In how many chunks sums travel where chunks cost nothing. */
+const travelling = 8;
+
 /** An operation a chunk at a time. */
 export function chunksOf(
   sharing: Sharing,
@@ -28,5 +31,7 @@ export function chunksOf(
   else if (summed !== undefined) share = sharing.devices * (overlap ? 2 : 1);
   const size = Math.max(1, Math.floor(chunkSize(sharing.program, operation, ring, chunkBytes) / share));
   const most = Math.max(...results.map((mine) => mine.reduce((sum, list) => sum + list.length, 0)));
-  return sharing.chunks(operation, mode, Math.max(1, Math.ceil(most / size)));
+  // Contexts share no rotations, so that chunks are free and their sums travel beside the next.
+  const least = summed !== undefined && overlap && operation.kind === "context" ? Math.min(travelling, most) : 1;
+  return sharing.chunks(operation, mode, Math.max(least, Math.ceil(most / size)));
 }

@@ -63,22 +63,28 @@ export class CutCosts {
   }
 
   of(operation: Operation, part: Part): CutCost {
-    const key = `${workOf(this.#setting.program, operation)} ${part.outputs.map(runsOf).join(" / ")}`;
+    // Distributed coefficients are the same work everywhere, and blocks change rank all together or not at all.
+    return this.#kept(operation, part, this.#sharding === "coefficient" ? 1 : this.#devices);
+  }
+
+  /** By the first rank alone, as if all sent as much: exact for `coefficient`, a limb's difference for the others. */
+  nearly(operation: Operation, part: Part): CutCost {
+    return this.#kept(operation, part, 1);
+  }
+
+  #kept(operation: Operation, part: Part, ranks: number): CutCost {
+    const key = `${workOf(this.#setting.program, operation)} ${part.outputs.map(runsOf).join(" / ")} ${ranks}`;
     let cost = this.#known.get(key);
-    if (cost === undefined) {
-      cost = this.#measure(operation, part);
-      this.#known.set(key, cost);
-    }
+    if (cost === undefined) this.#known.set(key, (cost = this.#measure(operation, part, ranks)));
     return cost;
   }
 
-  #measure(operation: Operation, part: Part): CutCost {
-    // Distributed coefficients are the same work everywhere, and blocks change rank all together or not at all.
-    const alike = this.#sharding === "coefficient";
-    const counted = range(alike ? 1 : this.#devices).map((rank) => this.#rank(rank));
+  /** @param ranks how many of them are counted, the rest are taken to be like them */
+  #measure(operation: Operation, part: Part, ranks: number): CutCost {
+    const counted = range(ranks).map((rank) => this.#rank(rank));
     const meters = counted.map((rank) => rank.bytes(operation, part));
-    const sums = collectiveNames.map((_, i) =>
-      meters.reduce((sum, meter) => sum + (meter[i] as number) * (alike ? this.#devices : 1), 0),
+    const sums = collectiveNames.map(
+      (_, i) => (meters.reduce((sum, meter) => sum + (meter[i] as number), 0) * this.#devices) / ranks,
     );
     const sent = meters.map((meter) => collectiveNames.reduce((sum, _, i) => sum + (meter[i] as number), 0));
     const { times, link } = this.#setting;

@@ -108,8 +108,10 @@ class Expansion {
     let waiting: Chunk | undefined;
     for (const chunk of chunksOf(this.#sharing, operation, this.#modes[index] as Mode, this.#options)) {
       if (chunk.sums === undefined) {
-        this.#push(index, "whole", chunk.owned);
-        finish(chunk);
+        const pieces = overlap && this.#isSent(follower ?? index) ? this.#sharing.pieces(operation, chunk) : [chunk];
+        this.#push(index, pieces.length > 1 ? "sums" : "whole", chunk.owned);
+        // What is finished first is on its way while the rest is finished.
+        for (const piece of pieces) finish(piece);
         continue;
       }
       this.#push(index, "sums", chunk.sums);
@@ -121,6 +123,19 @@ class Expansion {
       waiting = undefined;
     }
     if (waiting !== undefined) finish(waiting);
+  }
+
+  /** Whether anything that an operation makes is read by a device that does not make it. */
+  #isSent(index: number): boolean {
+    const { outputs } = this.#program.operations[index] as Operation;
+    return outputs.some((name) => {
+      const makers = this.#makers.get(name);
+      return this.#needs
+        .get(name)
+        ?.some(({ first }, device) =>
+          first.some((at, number) => at !== -1 && makers?.[number]?.includes(device) === false),
+        );
+    });
   }
 
   /** All chunks of an operation on ciphertexts that are cut, and of the one that follows it. */

@@ -11,7 +11,7 @@ import type { Operation, Program } from "../program/index.ts";
 import { defaultChunkBytes } from "../transformer/index.ts";
 import { expand } from "./expand.ts";
 import { type DeviceMemory, leastMemory, planMemory } from "./memory.ts";
-import { bytesOf, type ModuleName, moduleOf, type Plan, type Step } from "./plan.ts";
+import { bytesOf, type ModuleName, moduleNames, moduleOf, type Plan, type Step } from "./plan.ts";
 import type { Samples } from "./samples.ts";
 import { Search } from "./search.ts";
 import { isCut, type Mode, type StrategyName, shardingsOf } from "./strategies.ts";
@@ -21,10 +21,16 @@ import { type PlanCosts, playPlan, type Timeline } from "./timeline.ts";
 export const maximumDevices = 64;
 
 /** How much longer than the fastest plan one may take that sends less, if it is still ahead of all rivals. */
-const patience = 1.02;
+const patience = 1.05;
 
 /** Prices of a byte to search with, in multiples of the time that a link takes for it. */
-const prices = [0.05, 0.2, 0.5, 1, 2, 4, 8];
+const prices = [0.2, 0.5, 1, 2, 4, 8];
+
+/** Seconds that a byte may cost not to be sent. */
+type Prices = Readonly<Record<ModuleName, number>>;
+
+const free: Prices = { feedForward: 0, selfAttention: 0, other: 0 };
+const bytesAlone: Prices = { feedForward: 1, selfAttention: 1, other: 1 };
 
 /** What a planner knows of the machine and the program besides the program itself. */
 export interface PlanSetting {
@@ -105,33 +111,58 @@ class Planner {
     this.#search = searchOf(program, setting, options.devices);
   }
 
-  /** Of all plans that are no slower than any rival and hardly slower than the fastest, the one that sends least. */
+  /**
+   * Of all plans that are no slower than any rival and hardly slower than the fastest, the one that
+   * sends least: feed-forward and self-attention count alike, each against what `tensor` sends for it.
+   */
   best(): Candidate {
     const rivals = (["megatron", "tensor", "data"] as const).map((strategy) => this.follow(strategy));
     const rival = Math.min(...rivals.map(({ timeline }) => timeline.seconds));
+    const { bytes: norm } = rivals[1] as Candidate;
+    const share = ({ bytes }: Candidate): number =>
+      moduleNames.reduce(
+        (sum, name) => sum + (bytes[name] / Math.max(1, norm[name])) * (name === "other" ? 0.1 : 1),
+        0,
+      );
     // Rivals' modes without what they send needlessly are candidates too.
-    const modes = new Map(rivals.map((one) => [one.modes.join(), one.modes]));
-    const candidates = [...modes.values()].map((each) => this.#fitting("aegis", () => each));
+    const candidates = [...new Map(rivals.map((one) => [one.modes.join(), one.modes])).values()].map((modes) =>
+      this.#fitting("aegis", () => modes),
+    );
     const limit = (): number => {
       const fastest = Math.min(...candidates.map(({ timeline }) => timeline.seconds));
       return Math.max(fastest, Math.min(rival, fastest * patience));
     };
     const { bytesPerSecond } = this.#setting.costs.link;
-    for (const price of [0, ...prices]) {
+    const priced = (feedForward: number, selfAttention: number): Candidate => {
       const candidate = this.#fitting("aegis", (chunkBytes) =>
-        this.#modes("aegis", chunkBytes, price / bytesPerSecond),
+        this.#modes("aegis", chunkBytes, {
+          feedForward: feedForward / bytesPerSecond,
+          selfAttention: selfAttention / bytesPerSecond,
+          other: selfAttention / bytesPerSecond,
+        }),
       );
       candidates.push(candidate);
-      // Dearer bytes only make plans slower from here on.
-      if (candidate.timeline.seconds > limit() * patience) break;
+      return candidate;
+    };
+    // Bytes as dear as time allows: first alike, then one part of the model on its own.
+    let highest = 0;
+    for (const price of [0, ...prices]) {
+      // Dearer bytes only make plans slower.
+      if (priced(price, price).timeline.seconds > limit()) break;
+      highest = price;
     }
+    const dearer = prices.filter((price) => price > highest);
+    for (const price of dearer) if (priced(price, highest).timeline.seconds > limit()) break;
+    for (const price of dearer) if (priced(highest, price).timeline.seconds > limit()) break;
+    const cheaper = prices.filter((price) => price < highest).slice(-2);
+    for (const price of cheaper) for (const dear of dearer.slice(0, 2)) priced(dear, price);
     const fit = candidates.filter(({ timeline }) => timeline.seconds <= limit());
-    return fit.reduce((a, b) => (b.bytes.total < a.bytes.total ? b : a));
+    return fit.reduce((a, b) => (share(b) < share(a) ? b : a));
   }
 
   /** The plan of a strategy's fastest modes. */
   follow(strategy: StrategyName): Candidate {
-    return this.#fitting(strategy, (chunkBytes) => this.#modes(strategy, chunkBytes, 0));
+    return this.#fitting(strategy, (chunkBytes) => this.#modes(strategy, chunkBytes));
   }
 
   /** The plan that given modes lead to. */
@@ -183,12 +214,12 @@ class Planner {
     return weigh(this.#program, this.#setting, { devices, strategy, overlap }, modes, steps);
   }
 
-  #modes(strategy: StrategyName, chunkBytes: number, bytePrice: number): readonly Mode[] {
+  #modes(strategy: StrategyName, chunkBytes: number, bytePrices: Prices = free): readonly Mode[] {
     const { devices, overlap = true, memoryBytes } = this.#options;
     const { parameters: ring, bootstrapInput, costs } = this.#setting;
     const shardings = cutting.filter((name) => canCut(name, ring, devices));
     // A bound on bytes is what that strategy stands for.
-    const price = strategy === "limb-merged" ? 1 : bytePrice;
+    const prices = strategy === "limb-merged" ? bytesAlone : bytePrices;
     const options = {
       devices,
       strategy,
@@ -198,7 +229,7 @@ class Planner {
       bootstrapInput,
       costs,
       shardings,
-      bytePrice: price,
+      prices,
     };
     if (memoryBytes === undefined) return this.#search.run(options).modes;
     try {

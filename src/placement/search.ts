@@ -21,6 +21,7 @@ import { isSumming } from "../transformer/index.ts";
 import { type ChunkOptions, chunksOf } from "./chunking.ts";
 import { residentBytes } from "./held-sizes.ts";
 import { type Holding, Holdings } from "./holdings.ts";
+import { type ModuleName, moduleOf } from "./plan.ts";
 import { Sharing } from "./sharing.ts";
 import { ciphertextBytes, type RingSizes, sumBytes } from "./sizes.ts";
 import { isCut, type Mode, type StrategyName, shardingOfMode, shardingsOf } from "./strategies.ts";
@@ -33,8 +34,8 @@ export interface SearchOptions extends ChunkOptions {
   readonly costs: PlanCosts;
   /** Shardings that `aegis` may cut ciphertexts by where there are few; none by default. */
   readonly shardings?: readonly ShardingName[];
-  /** Seconds that a byte may cost not to be sent; 0 by default. */
-  readonly bytePrice?: number;
+  /** Seconds that a byte may cost not to be sent, by the part of the model that it is sent for; 0 by default. */
+  readonly prices?: Readonly<Record<ModuleName, number>>;
   /** Bytes of ciphertexts that a device may hold between operations; without limit by default. */
   readonly heldBytes?: number;
   /** Modes that an operation must take, by index: what explanations compare with. */
@@ -110,10 +111,11 @@ export class Search {
   ): void {
     const before = this.#live[index] as readonly string[];
     const after = this.#live[index + 1] as readonly string[];
+    const price = options.prices?.[moduleOf(operation.path)] ?? 0;
     const own =
       shardingOfMode(mode) === undefined
-        ? this.#compute(index, operation, mode, options) + this.#sums(operation, mode, options)
-        : this.#cut(index, operation, mode, options);
+        ? this.#compute(index, operation, mode, options) + this.#sums(operation, mode, options, price)
+        : this.#cut(index, operation, mode, options, price);
     const made = operation.kind === "input" ? [] : this.#holdings.made(operation, mode);
     const places = operation.inputs.map((name) => before.indexOf(name));
     // Where each tensor that lives on comes from: an output, or a place before.
@@ -128,7 +130,7 @@ export class Search {
         // The client gives the input to whoever reads it, and takes the output from whoever has it.
         if (place < 0 || operation.kind === "output") continue;
         const fetch = this.#holdings.fetch(operation, mode, i, held[place] as Holding);
-        cost += fetchSeconds(operation, fetch.most, fetch.ciphertexts, options);
+        cost += fetchSeconds(operation, fetch.most, fetch.ciphertexts, options, price);
         held[place] = fetch.holding;
       }
       const remaining = sources.map((source) => (source < 0 ? made[-1 - source] : held[source]) as Holding);
@@ -170,28 +172,26 @@ export class Search {
   }
 
   /** An operation on ciphertexts that are cut, chunk by chunk; what it sends stands between its kernels. */
-  #cut(index: number, operation: Operation, mode: Mode, options: SearchOptions): number {
-    const { costs, devices, chunkBytes, bytePrice = 0 } = options;
+  #cut(index: number, operation: Operation, mode: Mode, options: SearchOptions, price: number): number {
+    const { costs, devices, chunkBytes } = options;
     const key = `${workOf(this.#program, operation)} ${mode} ${chunkBytes}`;
     let cost = this.#cuts.get(key);
     if (cost === undefined) {
       cost = { seconds: 0, bytes: 0 };
       for (const { owned } of chunksOf(this.sharing, operation, mode, options)) {
         const part = owned[0] as Part;
-        const { compute, communication, bytes } = costs.cut(
-          { operation: index, sharding: shardingOfMode(mode) as ShardingName, part },
-          devices,
-        );
+        const step = { operation: index, sharding: shardingOfMode(mode) as ShardingName, part };
+        const { compute, communication, bytes } = costs.nearly(step, devices);
         cost.seconds += compute + communication;
         for (const sent of Object.values(bytes)) cost.bytes += sent;
       }
       this.#cuts.set(key, cost);
     }
-    return cost.seconds + bytePrice * cost.bytes;
+    return cost.seconds + price * cost.bytes;
   }
 
   /** What partial sums cost on their way. */
-  #sums(operation: Operation, mode: Mode, options: SearchOptions): number {
+  #sums(operation: Operation, mode: Mode, options: SearchOptions, price: number): number {
     const { owned, sums } = this.sharing.whole(operation, mode);
     if (sums === undefined) return 0;
     let most = 0;
@@ -206,7 +206,9 @@ export class Search {
       most = Math.max(most, bytes);
       total += bytes;
     }
-    return communication(most, total, options);
+    // The sums of the last chunk travel alone.
+    const chunks = chunksOf(this.sharing, operation, mode, options).length;
+    return communication(most, total, options, price, Math.max(exposedShare, 1 / chunks));
   }
 }
 
@@ -255,11 +257,17 @@ function isFew({ geometry, tensors }: Program, { kind, inputs, outputs }: Operat
   return of([...inputs, ...outputs]).every((tensor) => ciphertextsOf(tensor) < devices);
 }
 
-function fetchSeconds(operation: Operation, most: number, ciphertexts: number, options: SearchOptions): number {
+function fetchSeconds(
+  operation: Operation,
+  most: number,
+  ciphertexts: number,
+  options: SearchOptions,
+  price: number,
+): number {
   if (ciphertexts === 0) return 0;
   const level = operation.kind === "bootstrap" ? options.bootstrapInput : (operation.level as number);
   const unit = ciphertextBytes(options.ring, level);
-  return communication(most * unit, ciphertexts * unit, options);
+  return communication(most * unit, ciphertexts * unit, options, price);
 }
 
 /**
@@ -269,10 +277,12 @@ function fetchSeconds(operation: Operation, most: number, ciphertexts: number, o
 function communication(
   most: number,
   total: number,
-  { overlap, costs: { link }, bytePrice = 0 }: SearchOptions,
+  { overlap, costs: { link } }: SearchOptions,
+  price: number,
+  exposed = exposedShare,
 ): number {
   if (total === 0) return 0;
-  return link.latencySeconds + (overlap ? exposedShare : 1) * (most / link.bytesPerSecond) + bytePrice * total;
+  return link.latencySeconds + (overlap ? exposed : 1) * (most / link.bytesPerSecond) + price * total;
 }
 
 /** Names of the tensors that are still to be read, before each operation and after the last; never the input. */

@@ -29,12 +29,16 @@ export interface Chunk {
   readonly numbers: readonly (readonly number[])[];
 }
 
+/** In how many steps sums are finished whose results travel. */
+const mostPieces = 8;
+
 export class Sharing {
   readonly program: Program;
   readonly devices: number;
   readonly #parts = new Map<string, OperationParts>();
   readonly #whole = new Map<string, Chunk>();
   readonly #chunks = new Map<string, readonly Chunk[]>();
+  readonly #pieces = new Map<Chunk, readonly Chunk[]>();
   readonly #makers = new Map<string, readonly (readonly (readonly number[])[])[]>();
 
   constructor(program: Program, devices: number) {
@@ -68,6 +72,25 @@ export class Sharing {
         ),
       );
     });
+  }
+
+  /** Results of a chunk of sums that are whole, a few at a time, for being finished one after another. */
+  pieces(operation: Operation, chunk: Chunk): readonly Chunk[] {
+    if (!isSumming(this.program, operation)) return [chunk];
+    let pieces = this.#pieces.get(chunk);
+    if (pieces === undefined) {
+      const count = Math.min(mostPieces, ...chunk.owned.map((part) => part?.outputs.flat().length ?? mostPieces));
+      const byDevice = chunk.owned.map((part) =>
+        cutResults(this.program, operation, part?.outputs ?? operation.outputs.map(() => []), count),
+      );
+      pieces = range(count).map((i) => {
+        const results = byDevice.map((lists) => lists[i] as number[][]);
+        return { ...this.#chunk(operation, { results, summed: undefined }, results), sums: chunk.owned };
+      });
+      if (count < 2) pieces = [chunk];
+      this.#pieces.set(chunk, pieces);
+    }
+    return pieces;
   }
 
   /** Devices that make each ciphertext: [output][number]. */

@@ -15,9 +15,14 @@ export interface PlanCosts {
    * Seconds of a step on cut ciphertexts, on the device that computes most and on the one that sends
    * most. Its collectives stand between kernels that wait for them, so the two add up.
    */
-  cut(step: Pick<CutStep, "operation" | "sharding" | "part">, devices: number): CutCost;
+  cut(step: CutWork, devices: number): CutCost;
+  /** The same by what one device has to do: what a search decides by. */
+  nearly(step: CutWork, devices: number): CutCost;
   readonly link: Link;
 }
+
+/** What a step on cut ciphertexts computes. */
+export type CutWork = Pick<CutStep, "operation" | "sharding" | "part">;
 
 /** Between any two devices, one direction. */
 export interface Link {
@@ -40,6 +45,8 @@ export interface Timeline {
   readonly devices: readonly DeviceTime[];
   /** Seconds of each operation: the most that a device computes for it. */
   readonly operations: readonly number[];
+  /** Seconds that devices wait for what an operation reads: the most that one does. */
+  readonly waits: readonly number[];
 }
 
 export function playPlan(program: Program, plan: Plan, costs: PlanCosts): Timeline {
@@ -65,6 +72,7 @@ class Player {
   readonly #arrivals: Times = new Map();
   readonly #sums: Times = new Map();
   readonly #operations: readonly Float64Array[];
+  readonly #waits: readonly Float64Array[];
 
   constructor(program: Program, plan: Plan, costs: PlanCosts) {
     this.#program = program;
@@ -73,6 +81,7 @@ class Player {
     this.#devices = Array.from({ length: plan.devices }, () => ({ compute: 0, exposed: 0, end: 0 }));
     this.#streams = new Float64Array(plan.devices);
     this.#operations = program.operations.map(() => new Float64Array(plan.devices));
+    this.#waits = program.operations.map(() => new Float64Array(plan.devices));
   }
 
   timeline(): Timeline {
@@ -80,6 +89,7 @@ class Player {
       seconds: Math.max(...this.#devices.map(({ end }) => end)),
       devices: this.#devices,
       operations: this.#operations.map((seconds) => Math.max(...seconds)),
+      waits: this.#waits.map((seconds) => Math.max(...seconds)),
     };
   }
 
@@ -158,6 +168,8 @@ class Player {
     const time = this.#devices[device] as DeviceTime;
     const start = Math.max(time.end, ready);
     time.exposed += start - time.end;
+    const waited = this.#waits[operation] as Float64Array;
+    waited[device] = (waited[device] as number) + start - time.end;
     time.compute += seconds;
     time.end = start + seconds;
     const spent = this.#operations[operation] as Float64Array;
