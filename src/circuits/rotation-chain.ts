@@ -25,6 +25,11 @@ export class Turn implements Disposable {
     } else this.#hoisted = evaluator.hoist(operand);
   }
 
+  /** Whether it is a rotation; the ciphertext itself where the chain begins. */
+  get isRotation(): boolean {
+    return this.#operand instanceof ExtendedCiphertext;
+  }
+
   /** Itself over QP, until {@link Turn.settle}; owned by this object. */
   get extended(): ExtendedCiphertext {
     this.#extended ??= this.#evaluator.extend(this.#operand as Ciphertext);

@@ -188,15 +188,25 @@ function sumTurns(
 /** Hoisted turns, the diagonals that their rotations are multiplied by, and the scale of these. */
 type Group = readonly { turn: Turn; diagonals: readonly Diagonal[]; scale: number }[];
 
-/** rows += diagonals ⊙ rotations, by as many baby steps at a time as rotations may be alive. */
+/**
+ * rows += diagonals ⊙ rotations, by as many baby steps at a time as rotations may be alive. Turns
+ * themselves come first, since half of each is not needed any more; inputs themselves come last, since
+ * they are made over QP for it.
+ */
 function accumulate(environment: Environment, group: Group, level: number): void {
   const babies = new Set(group.flatMap(({ diagonals }) => diagonals.map(({ baby }) => baby)));
-  if (babies.delete(0)) multiplySums(environment, group, [0], level);
-  for (const { turn } of group) turn.settle();
+  babies.delete(0);
   const ascending = [...babies].sort((a, b) => a - b);
   const atOnce = Math.max(1, Math.floor(rotationsAtOnce / group.length));
+  const unrotated = (rotations: boolean): void => {
+    const mine = group.filter(({ turn }) => turn.isRotation === rotations);
+    multiplySums(environment, mine, [0], level);
+    for (const { turn } of mine) turn.settle();
+  };
+  unrotated(true);
   for (let first = 0; first < ascending.length; first += atOnce)
     multiplySums(environment, group, ascending.slice(first, first + atOnce), level);
+  unrotated(false);
 }
 
 /** rows += diagonals ⊙ rotations by these baby steps. */
