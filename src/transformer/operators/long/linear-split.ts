@@ -17,8 +17,10 @@ export const hoistsAtOnce = 8;
 const giantCost = 8.7;
 /** Paging a key in at 0.38 s/GiB: half of it is expanded by ChaCha, half is copied. */
 const pageCost = 4;
-/** Keys that stay: what sums, operands and results leave of a device's memory, at high levels. */
-const residentKeys = 8;
+/** What a further key costs beside being paged in again: its making and its way to the device, over many runs. */
+const keyCost = 8;
+/** Keys that stay: 0.6 GiB at high levels, about what sums, operands and results leave of a device. */
+const residentKeys = 16;
 /** Ciphertexts over QP whose sums are made together. */
 const sumsAtOnce = 64;
 
@@ -88,7 +90,7 @@ function costOf(split: LinearSplit, input: Tensor, outputs: readonly Tensor[]): 
   const paging = (hoists: number): number => {
     const keys = babyKeys + giantKeys;
     const rounds = passes * Math.ceil(hoists / hoistsAtOnce);
-    return pageCost * (keys + (rounds - 1) * Math.max(0, keys - residentKeys));
+    return keyCost * keys + pageCost * (rounds - 1) * Math.max(0, keys - residentKeys);
   };
   if (split.giants === "inputs") {
     const rotations = all.filter((k) => placeOf(split, k).baby !== 0).length;
