@@ -12,6 +12,7 @@ import { AegisError } from "../base/errors.ts";
 import { powerOfTwo } from "../base/validate.ts";
 import {
   type Ciphertext,
+  type ComplexVector,
   type Context,
   Encoder,
   type Evaluator,
@@ -91,6 +92,19 @@ export class LinearTransform implements Disposable {
     let bytes = 0;
     for (const row of this.#rows.values()) for (const { plaintext } of row) bytes += plaintext.bytes;
     return bytes;
+  }
+
+  /** A matrix with diagonals of the same periods as this one's and other values: for counting, where no value matters. */
+  outline(): DiagonalMatrix {
+    const diagonals = new Map<number, ComplexVector>();
+    const ramp = new Float64Array(this.slots).map((_, j) => j);
+    for (const [giant, row] of this.#rows) {
+      for (const { baby, plaintext } of row) {
+        const values = ramp.subarray(0, plaintext.slots); // does not repeat
+        diagonals.set(giant + baby, { real: values, imaginary: values });
+      }
+    }
+    return { slots: this.slots, diagonals };
   }
 
   /** matrix · a over QP at `level`, scale a.scale · this.scale, before ModDown and rescale. */

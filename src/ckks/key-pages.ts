@@ -79,7 +79,11 @@ export interface KeyUse {
 }
 
 /** Bytes of backend memory that are paged in when keys are used in this order. */
-export function pagedBytes(uses: readonly KeyUse[], budget: number, bytesAt: (use: KeyUse) => number): number {
+export function pagedBytes<Use extends KeyUse>(
+  uses: readonly Use[],
+  budget: number,
+  bytesAt: (use: Use) => number,
+): number {
   const pages = new KeyPages(budget);
   pages.expect(uses.map(({ name }) => name));
   let paged = 0;

@@ -165,8 +165,10 @@ export function blankKey(context: Context, level: number, specialCount: number):
   return { level, specialCount, a: half(), b: half() };
 }
 
-/** Bytes of backend memory of a key loaded up to a level. */
+/** Bytes of backend memory of a key loaded up to a level: of this device's share, where devices share the work. */
 export function residentKeyBytes(context: Context, level: number, specialCount: number): number {
-  const limbs = context.parameters.limbs(level) + specialCount;
-  return 2 * context.parameters.digitsAt(level).length * limbs * context.ring.kernels.limbStride;
+  const moduli = keyModuli(context, level, specialCount);
+  const digits = context.parameters.digitsAt(level);
+  const limbs = digits.reduce((sum, _, digit) => sum + context.exchanges.keyLimbs(moduli, digit), 0);
+  return Math.round(2 * limbs * context.ring.kernels.limbStride);
 }

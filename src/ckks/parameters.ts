@@ -95,6 +95,9 @@ export class Parameters {
   readonly digits: readonly (readonly [number, number])[];
   /** 16 bytes that name the exact primes and secret; stands in every serialised object. */
   readonly digest: Uint8Array;
+  /** By level. */
+  readonly #moduli: readonly (readonly number[])[];
+  readonly #extendedModuli: readonly (readonly number[])[];
 
   /** Checks `spec`, searches primes. Throws `parameters` or `security`. */
   constructor(spec: ParametersSpec) {
@@ -129,6 +132,8 @@ export class Parameters {
     this.digits = special.length === 0 ? [] : Object.freeze(gadgetDigits(limbs, spec.logDigit ?? this.logP + 0.5));
     this.digest = digestOf(spec, this.primes, limbsAtLevel, this.digits);
     if (spec.insecure !== true) requireSecure(`parameters ${spec.name}`, spec.logN, this.logQP, spec.secret);
+    this.#moduli = limbsAtLevel.map((count) => range(this.specialCount, this.specialCount + count));
+    this.#extendedModuli = limbsAtLevel.map((count) => range(0, this.specialCount + count));
     Object.freeze(this);
   }
 
@@ -144,12 +149,12 @@ export class Parameters {
 
   /** Prime indices of a polynomial at a level, in limb order. */
   moduli(level: number): readonly number[] {
-    return range(this.specialCount, this.specialCount + this.limbs(level));
+    return this.#moduli[integerIn("level", level, 0, this.maximumLevel)] as readonly number[];
   }
 
   /** Prime indices of an extended polynomial (special primes first) at a level. */
   extendedModuli(level: number): readonly number[] {
-    return range(0, this.specialCount + this.limbs(level));
+    return this.#extendedModuli[integerIn("level", level, 0, this.maximumLevel)] as readonly number[];
   }
 
   /** What a rescale from this level divides by, as a double (relative error 2^-52). */
@@ -189,7 +194,7 @@ export class Parameters {
 }
 
 function range(from: number, to: number): readonly number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
+  return Object.freeze(Array.from({ length: to - from }, (_, i) => from + i));
 }
 
 function perPrime(bits: number): number {

@@ -12,8 +12,7 @@ import {
   type StrategyName,
   verifyPlan,
 } from "../placement/index.ts";
-import { digestOf, type NeededKey, planRequirements, type Requirements } from "../runtime/index.ts";
-import { defaultChunkBytes } from "../transformer/index.ts";
+import { digestOf, type NeededKey, planRequirements, type Requirements, shardingOf } from "../runtime/index.ts";
 import { readText } from "./arguments.ts";
 import { formatBytes } from "./output.ts";
 import { pagingSeconds, type Session } from "./session.ts";
@@ -46,20 +45,11 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
   const { program } = compiled;
   const { parameters } = context;
   const digest = digestOf(program);
-  if (isCut(options.strategy)) {
-    throw new AegisError(
-      "plan",
-      `strategy ${options.strategy}: programs on ciphertexts that are cut cannot be run yet`,
-      {
-        hint: "use aegis, megatron, tensor or data",
-      },
-    );
-  }
+  if (isCut(options.strategy)) shardingOf(options.strategy, parameters); // not all that is planned can be run
   const setting = planSetting(program, parameters, digest, times);
-  const chunkBytes = Math.min(defaultChunkBytes, options.memoryBytes / 4);
   let plan: Plan;
   if (options.file === undefined) {
-    const planned: Planned = makePlan(program, setting, { ...options, chunkBytes });
+    const planned: Planned = makePlan(program, setting, options);
     ({ plan } = planned);
   } else {
     plan = parsePlan(await readText(options.file, "--plan"));

@@ -145,5 +145,5 @@ export async function prepare(
 
 /** Seconds that a device is expected to page keys into its memory for. */
 export function pagingSeconds({ context }: Session, needed: Requirements, memoryBytes: number): number {
-  return keyTraffic(needed, context, keyBudget(memoryBytes, needed)) * measurePaging(context);
+  return keyTraffic(needed, keyBudget(memoryBytes, needed)) * measurePaging(context);
 }

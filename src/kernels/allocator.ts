@@ -56,6 +56,11 @@ export class Allocator {
     return { used: this.#used, peak: this.#peak, limit: this.#limit };
   }
 
+  /** The peak counts from what is in use now. */
+  forgetPeak(): void {
+    this.#peak = this.#used;
+  }
+
   /** See {@link Backend.onPressure}. */
   onPressure(release: () => boolean): () => void {
     this.#pressure.add(release);

@@ -7,46 +7,68 @@
  * The bytes are the same.
  */
 import type { CollectiveName } from "../kernels/index.ts";
-import { type Operation, type Part, type Program, range, type Tensor } from "../program/index.ts";
-import { chunkSize, cutResults } from "../transformer/index.ts";
-import { type Needs, needsOf, type OperationParts, partsOf, workPart } from "./needs.ts";
-import type { ComputeStep, Move, Phase, Step, TransferStep } from "./plan.ts";
-import { ciphertextBytes, type RingSizes, sumBytes } from "./sizes.ts";
+import { type Operation, type Program, range } from "../program/index.ts";
+import { type ChunkOptions, chunksOf } from "./chunking.ts";
+import { type DeviceNeeds, type Needs, needsOf } from "./needs.ts";
+import type { Move, Phase, Step } from "./plan.ts";
+import { type Chunk, type Parts, Sharing } from "./sharing.ts";
+import { ciphertextBytes, sumBytes } from "./sizes.ts";
 import type { Mode } from "./strategies.ts";
 
-export interface ExpandOptions {
+export interface ExpandOptions extends ChunkOptions {
   readonly devices: number;
-  readonly overlap: boolean;
-  readonly ring: RingSizes;
   /** Lowest level that bootstrapping takes: all that is sent for one. */
   readonly bootstrapInput: number;
-  /** Bytes of workspace that a chunk of one operation may take on a device. */
-  readonly chunkBytes: number;
   /** Every tensor that is read is brought to every device. */
   readonly everywhere?: boolean;
 }
 
 /** Steps in the order that all devices follow. */
-export function expand(program: Program, modes: readonly Mode[], options: ExpandOptions): Step[] {
-  return new Expansion(program, modes, options).run();
+export function expand(
+  program: Program,
+  modes: readonly Mode[],
+  options: ExpandOptions,
+  sharing = new Sharing(program, options.devices),
+): Step[] {
+  return new Expansion(sharing, modes, options).run();
+}
+
+/** Ciphertexts that the same devices will read first for the same operations. */
+interface Route {
+  readonly from: number;
+  readonly readers: readonly Reader[];
+  /** Where their numbers go: one list for each first operation and level. */
+  readonly lists: readonly number[][];
+}
+
+interface Reader {
+  readonly device: number;
+  readonly first: number;
+  readonly level: number;
 }
 
 class Expansion {
+  readonly #sharing: Sharing;
   readonly #program: Program;
   readonly #modes: readonly Mode[];
   readonly #options: ExpandOptions;
   readonly #needs: Needs;
   readonly #steps: Step[] = [];
-  /** Holders that made a ciphertext: tensor → number → devices. */
-  readonly #made = new Map<string, Map<number, number[]>>();
+  /** Devices that make each ciphertext: tensor → number → devices. */
+  readonly #makers = new Map<string, readonly (readonly number[])[]>();
   /** Operations that were run as part of the chunks of another. */
   readonly #fused = new Set<number>();
+  /** How many operations read a tensor. */
+  readonly #readers = new Map<string, number>();
 
-  constructor(program: Program, modes: readonly Mode[], options: ExpandOptions) {
-    this.#program = program;
+  constructor(sharing: Sharing, modes: readonly Mode[], options: ExpandOptions) {
+    this.#sharing = sharing;
+    this.#program = sharing.program;
     this.#modes = modes;
     this.#options = options;
-    this.#needs = needsOf(program, modes, options.devices, options.bootstrapInput, options.everywhere);
+    this.#needs = needsOf(sharing, modes, options.bootstrapInput, options.everywhere === true);
+    for (const { inputs } of this.#program.operations)
+      for (const name of inputs) this.#readers.set(name, 1 + (this.#readers.get(name) ?? 0));
   }
 
   run(): Step[] {
@@ -60,31 +82,32 @@ class Expansion {
 
   /** All chunks of an operation, and of the one that follows it where chunks can pass right on. */
   #compute(index: number, operation: Operation): void {
-    const { devices, overlap } = this.#options;
-    const parts = partsOf(this.#program, operation, this.#modes[index] as Mode, devices);
+    const { overlap } = this.#options;
     const follower = this.#follower(index, operation);
     if (follower !== undefined) this.#fused.add(follower);
-    const chunks = this.#chunks(operation, parts);
+    this.#noteMakers(index);
+    if (follower !== undefined) this.#noteMakers(follower);
     // Sums of a chunk travel while the next chunk is summed: finishing lags one behind.
-    const finish = (results: OperationParts["results"]): void => {
-      if (parts.summed !== undefined) this.#push(index, "finish", results);
-      this.#announce(operation, results);
+    const finish = ({ owned, sums, numbers }: Chunk): void => {
+      if (sums !== undefined) this.#push(index, "finish", owned);
+      this.#announce(operation, numbers);
       if (follower === undefined) return;
-      this.#push(follower, "whole", results);
-      this.#announce(this.#program.operations[follower] as Operation, results);
+      this.#push(follower, "whole", owned);
+      this.#announce(this.#program.operations[follower] as Operation, numbers);
     };
-    let waiting: OperationParts["results"] | undefined;
-    for (const results of chunks) {
-      if (parts.summed === undefined) {
-        this.#push(index, "whole", results);
-        finish(results);
+    let waiting: Chunk | undefined;
+    for (const chunk of chunksOf(this.#sharing, operation, this.#modes[index] as Mode, this.#options)) {
+      if (chunk.sums === undefined) {
+        this.#push(index, "whole", chunk.owned);
+        finish(chunk);
         continue;
       }
-      this.#pushSums(index, operation, parts, results);
+      this.#push(index, "sums", chunk.sums);
+      this.#sendSums(index, operation, chunk);
       if (waiting !== undefined) finish(waiting);
-      waiting = results;
+      waiting = chunk;
       if (overlap) continue;
-      finish(results);
+      finish(chunk);
       waiting = undefined;
     }
     if (waiting !== undefined) finish(waiting);
@@ -92,59 +115,31 @@ class Expansion {
 
   /** The next operation, if it works ciphertext by ciphertext on this one's only result, where it is. */
   #follower(index: number, operation: Operation): number | undefined {
-    const { operations } = this.#program;
-    const next = operations[index + 1];
+    const next = this.#program.operations[index + 1];
     const name = operation.outputs[0] as string;
     if (next?.kind !== "polynomial" || operation.outputs.length !== 1 || next.inputs[0] !== name) return undefined;
-    if (operations.filter(({ inputs }) => inputs.includes(name)).length !== 1) return undefined;
-    const results = (at: number) =>
-      JSON.stringify(
-        partsOf(this.#program, operations[at] as Operation, this.#modes[at] as Mode, this.#options.devices).results,
-      );
-    return results(index) === results(index + 1) ? index + 1 : undefined;
+    if (this.#readers.get(name) !== 1) return undefined;
+    const results = (at: number): readonly (readonly (readonly number[])[])[] =>
+      this.#sharing.parts(this.#program.operations[at] as Operation, this.#modes[at] as Mode).results;
+    const [mine, others] = [results(index), results(index + 1)];
+    const alike = mine.every((outputs, d) => sameNumbers(outputs[0] as number[], others[d]?.[0] as number[]));
+    return alike ? index + 1 : undefined;
   }
 
-  /** Results by device and output, a chunk at a time. */
-  #chunks(operation: Operation, parts: OperationParts): OperationParts["results"][] {
-    const { devices, ring, chunkBytes, overlap } = this.#options;
-    // Sums of all devices' results are alive on each, and those of two chunks when one travels.
-    const share = parts.summed === undefined ? 1 : devices * (overlap ? 2 : 1);
-    const size = Math.max(1, Math.floor(chunkSize(this.#program, operation, ring, chunkBytes) / share));
-    const most = Math.max(...parts.results.map((mine) => mine.reduce((sum, list) => sum + list.length, 0)));
-    const count = Math.max(1, Math.ceil(most / size));
-    const byDevice = parts.results.map((mine) => cutResults(this.#program, operation, mine, count));
-    return range(count).map((chunk) => byDevice.map((chunks) => chunks[chunk] as number[][]));
-  }
-
-  #push(index: number, phase: Phase, results: OperationParts["results"]): void {
-    const parts = results.map((outputs): Part | null =>
-      outputs.every((list) => list.length === 0) ? null : { outputs },
-    );
+  #push(index: number, phase: Phase, parts: Parts): void {
     if (parts.every((part) => part === null)) return;
-    const step: ComputeStep = { kind: "compute", operation: index, phase, parts };
-    this.#steps.push(step);
+    this.#steps.push({ kind: "compute", operation: index, phase, parts });
   }
 
-  /** Partial sums of a chunk's results on every device that has terms, and their way to the owners. */
-  #pushSums(index: number, operation: Operation, parts: OperationParts, results: OperationParts["results"]): void {
+  /** Partial sums of a chunk's results on their way to the owners. */
+  #sendSums(index: number, operation: Operation, { owned, sums }: Chunk): void {
     const { devices, ring } = this.#options;
-    const chunk = operation.outputs.map((_, o) => results.flatMap((mine) => mine[o] as number[]).sort((a, b) => a - b));
-    const outputs = operation.outputs.map((name) => this.#program.tensors[name] as Tensor);
-    const { summed = [] } = parts;
-    const workers = range(devices).filter((d) => (summed[d] ?? []).length > 0);
-    this.#steps.push({
-      kind: "compute",
-      operation: index,
-      phase: "sums",
-      parts: range(devices).map((d) =>
-        workers.includes(d) ? { ...workPart(parts, outputs, d), outputs: chunk } : null,
-      ),
-    });
-    for (const [o, tensor] of outputs.entries()) {
+    const workers = range(devices).filter((d) => sums?.[d] !== null);
+    for (const [o, name] of operation.outputs.entries()) {
       const moves: Move[] = [];
       for (const from of workers) {
         for (const to of range(devices)) {
-          const indices = results[to]?.[o] as number[];
+          const indices = owned[to]?.outputs[o] ?? [];
           if (to !== from && indices.length > 0) moves.push({ from, to: [to], indices });
         }
       }
@@ -153,7 +148,7 @@ class Expansion {
         kind: "transfer",
         collective: "reduce-scatter",
         operation: index,
-        tensor: tensor.name,
+        tensor: name,
         form: "sums",
         level: operation.level as number,
         moves,
@@ -162,77 +157,115 @@ class Expansion {
     }
   }
 
-  /** Notes who holds new results; with overlap they are sent on to whoever will read them. */
-  #announce(operation: Operation, results: OperationParts["results"]): void {
-    for (const [o, name] of operation.outputs.entries()) {
-      const made = this.#made.get(name) ?? new Map<number, number[]>();
-      this.#made.set(name, made);
-      for (const [device, mine] of results.entries())
-        for (const number of mine[o] as number[]) made.set(number, [...(made.get(number) ?? []), device]);
-      if (this.#options.overlap)
-        this.#send(
-          name,
-          results.flatMap((mine) => mine[o] as number[]),
-        );
-    }
+  #noteMakers(index: number): void {
+    const operation = this.#program.operations[index] as Operation;
+    const makers = this.#sharing.makers(operation, this.#modes[index] as Mode);
+    for (const [o, name] of operation.outputs.entries())
+      this.#makers.set(name, makers[o] as readonly (readonly number[])[]);
+  }
+
+  /** With overlap new results are sent on to whoever will read them. */
+  #announce(operation: Operation, numbers: readonly (readonly number[])[]): void {
+    if (!this.#options.overlap) return;
+    for (const [o, name] of operation.outputs.entries()) this.#send(name, numbers[o] as readonly number[]);
   }
 
   /** Without overlap: everything that this operation is the first to ask for. */
   #sendWhatIsAsked(index: number): void {
     for (const name of new Set((this.#program.operations[index] as Operation).inputs)) {
       const asked = new Set<number>();
-      for (const needs of this.#needs.get(name) ?? [])
-        for (const [number, { first }] of needs) if (first === index) asked.add(number);
-      this.#send(name, [...asked], index);
+      for (const { first } of this.#needs.get(name) ?? [])
+        for (const [number, operation] of first.entries()) if (operation === index) asked.add(number);
+      this.#send(
+        name,
+        [...asked].sort((a, b) => a - b),
+        index,
+      );
     }
   }
 
   /** Ciphertexts from where they were made to where they are read; first readers first. */
   #send(name: string, numbers: readonly number[], only?: number): void {
-    const made = this.#made.get(name);
-    if (made === undefined) return; // the program's input: the client gives it to whoever reads it
-    const needs = this.#needs.get(name) ?? [];
-    const groups = new Map<string, { first: number; level: number; from: number; to: number[]; indices: number[] }>();
-    for (const number of [...new Set(numbers)].sort((a, b) => a - b)) {
-      const holders = made.get(number) as number[];
+    const makers = this.#makers.get(name);
+    const needs = this.#needs.get(name);
+    if (makers === undefined || needs === undefined) return; // the program's input: the client gives it to whoever reads it
+    const transfers = new Map<string, { first: number; level: number; moves: Map<string, Move> }>();
+    let route: Route | undefined;
+    for (const number of numbers) {
+      const holders = makers[number] as readonly number[];
       const from = holders[number % holders.length] as number;
-      const readers = new Map<string, { first: number; level: number; to: number[] }>();
-      for (const [device, mine] of needs.entries()) {
-        const need = holders.includes(device) ? undefined : mine.get(number);
-        if (need === undefined || (only !== undefined && need.first !== only)) continue;
-        const key = `${need.first} ${need.level}`;
-        const alike = readers.get(key) ?? { ...need, to: [] };
-        alike.to.push(device);
-        readers.set(key, alike);
-      }
-      for (const { first, level, to } of readers.values()) {
-        const key = `${first} ${level} ${from} ${to.join()}`;
-        const group = groups.get(key) ?? { first, level, from, to, indices: [] };
-        group.indices.push(number);
-        groups.set(key, group);
-      }
+      const readers = readersOf(needs, holders, number, only);
+      if (readers.length === 0) continue;
+      // Neighbours mostly go the same way.
+      if (route === undefined || route.from !== from || !sameReaders(route.readers, readers))
+        route = { from, readers, lists: listsOf(transfers, from, readers) };
+      for (const list of route.lists) list.push(number);
     }
-    const byTransfer = new Map<string, { first: number; level: number; moves: Move[] }>();
-    for (const { first, level, from, to, indices } of groups.values()) {
-      const key = `${first} ${level}`;
-      const transfer = byTransfer.get(key) ?? { first, level, moves: [] };
-      transfer.moves.push({ from, to, indices });
-      byTransfer.set(key, transfer);
-    }
-    for (const { first, level, moves } of [...byTransfer.values()].sort((a, b) => a.first - b.first)) {
-      const step: TransferStep = {
+    for (const { first, level, moves } of [...transfers.values()].sort((a, b) => a.first - b.first)) {
+      const list = [...moves.values()];
+      this.#steps.push({
         kind: "transfer",
-        collective: collectiveOf(moves, this.#options.devices),
+        collective: collectiveOf(list, this.#options.devices),
         operation: first,
         tensor: name,
         form: "ciphertexts",
         level,
-        moves,
+        moves: list,
         unitBytes: ciphertextBytes(this.#options.ring, level),
-      };
-      this.#steps.push(step);
+      });
     }
   }
+}
+
+/** Devices that read a ciphertext and do not make it. */
+function readersOf(needs: readonly DeviceNeeds[], holders: readonly number[], number: number, only?: number): Reader[] {
+  const readers: Reader[] = [];
+  for (let device = 0; device < needs.length; device++) {
+    const { first: firsts, level: levels } = needs[device] as DeviceNeeds;
+    const first = firsts[number] as number;
+    if (first === -1 || (only !== undefined && first !== only) || holders.includes(device)) continue;
+    readers.push({ device, first, level: levels[number] as number });
+  }
+  return readers;
+}
+
+function sameReaders(a: readonly Reader[], b: readonly Reader[]): boolean {
+  return (
+    a.length === b.length &&
+    a.every((reader, i) => {
+      const other = b[i] as Reader;
+      return reader.device === other.device && reader.first === other.first && reader.level === other.level;
+    })
+  );
+}
+
+/** The lists of numbers of what goes this way: one for each first operation and level. */
+function listsOf(
+  transfers: Map<string, { first: number; level: number; moves: Map<string, Move> }>,
+  from: number,
+  readers: readonly Reader[],
+): number[][] {
+  const groups = new Map<string, Reader[]>();
+  for (const reader of readers) {
+    const key = `${reader.first} ${reader.level}`;
+    const alike = groups.get(key);
+    if (alike === undefined) groups.set(key, [reader]);
+    else alike.push(reader);
+  }
+  return [...groups].map(([key, alike]) => {
+    const { first, level } = alike[0] as Reader;
+    let transfer = transfers.get(key);
+    if (transfer === undefined) transfers.set(key, (transfer = { first, level, moves: new Map() }));
+    const to = alike.map(({ device }) => device);
+    const way = `${from} ${to.join()}`;
+    let move = transfer.moves.get(way);
+    if (move === undefined) transfer.moves.set(way, (move = { from, to, indices: [] }));
+    return move.indices as number[];
+  });
+}
+
+function sameNumbers(a: readonly number[], b: readonly number[]): boolean {
+  return a === b || (a.length === b.length && a.every((number, i) => number === b[i]));
 }
 
 /** What a pattern of moves is called. */

@@ -2,9 +2,8 @@
  * Why a plan is as it is: for every operation (those of one shape once) the mode that was chosen, and
  * by how much the best plan with another mode there would be slower.
  */
-import { describeOperation, type Operation, type Program, type Tensor } from "../program/index.ts";
-import { shapeOf } from "./holdings.ts";
-import { modesFor, type SearchOptions, searchModes } from "./search.ts";
+import { describeOperation, type Operation, type Program, shapeOf, type Tensor } from "../program/index.ts";
+import { modesFor, Search, type SearchOptions } from "./search.ts";
 import type { Mode } from "./strategies.ts";
 
 export interface Explanation {
@@ -19,7 +18,8 @@ export interface Explanation {
 }
 
 export function explain(program: Program, modes: readonly Mode[], options: SearchOptions): Explanation[] {
-  const { cost } = searchModes(program, { ...options, forced: new Map(modes.entries()) });
+  const search = new Search(program, options.devices);
+  const { cost } = search.run({ ...options, forced: new Map(modes.entries()) });
   const seen = new Map<string, { index: number; times: number }>();
   for (const [index, operation] of program.operations.entries()) {
     if (operation.kind === "input" || operation.kind === "output") continue;
@@ -35,7 +35,7 @@ export function explain(program: Program, modes: readonly Mode[], options: Searc
     const rejected = others
       .map((mode) => ({
         mode,
-        slowerBy: searchModes(program, { ...options, forced: new Map([[index, mode]]) }).cost - cost,
+        slowerBy: search.run({ ...options, forced: new Map([[index, mode]]) }).cost - cost,
       }))
       .sort((a, b) => a.slowerBy - b.slowerBy);
     return { operation: describeOperation(operation), index, times, chosen, rejected };

@@ -1,7 +1,7 @@
 /** Plans from outside: any JSON ends in a plan of the right form or in a typed error. */
 import { z } from "zod";
 import { AegisError } from "../base/errors.ts";
-import { collectiveNames } from "../kernels/index.ts";
+import { collectiveNames, shardingNames } from "../kernels/index.ts";
 import type { Plan } from "./plan.ts";
 import { maximumDevices } from "./planner.ts";
 import { strategyNames } from "./strategies.ts";
@@ -40,14 +40,14 @@ const numbers = z
     return list;
   });
 
-const part = z.strictObject({ outputs: z.array(numbers).max(16), summed: numbers.optional() }).nullable();
+const part = z.strictObject({ outputs: z.array(numbers).max(16), summed: numbers.optional() });
 
 const step = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("compute"),
     operation: index,
     phase: z.enum(["whole", "sums", "finish"]),
-    parts: z.array(part).max(maximumDevices),
+    parts: z.array(part.nullable()).max(maximumDevices),
   }),
   z.strictObject({
     kind: z.literal("transfer"),
@@ -64,6 +64,8 @@ const step = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("cut"),
     operation: index,
+    sharding: z.enum(shardingNames),
+    part: part.omit({ summed: true }),
     bytes: z.partialRecord(z.enum(collectiveNames), bytes),
   }),
 ]);

@@ -3,7 +3,7 @@
  * one order that all devices follow, each taking the steps that name it. The executor runs it, the
  * timeline plays it; both read nothing else.
  */
-import type { CollectiveName } from "../kernels/index.ts";
+import type { CollectiveName, ShardingName } from "../kernels/index.ts";
 import type { Part } from "../program/index.ts";
 import type { StrategyName } from "./strategies.ts";
 
@@ -44,12 +44,15 @@ export interface TransferStep {
 }
 
 /**
- * One operation on ciphertexts that are cut: every device runs all of it on its share of every
- * polynomial, and communicates inside.
+ * An operation, or a chunk of its results, on ciphertexts that are cut: every device runs it on its
+ * share of every polynomial, and communicates inside.
  */
 export interface CutStep {
   readonly kind: "cut";
   readonly operation: number;
+  /** How polynomials are shared out. */
+  readonly sharding: ShardingName;
+  readonly part: Part;
   /** Bytes that all devices send, by collective. */
   readonly bytes: Readonly<Partial<Record<CollectiveName, number>>>;
 }

@@ -1,18 +1,20 @@
 /**
  * Plans: modes are searched (or given by the strategy), expanded to steps, played and weighed. The
- * `aegis` strategy takes the best of its own search and of every other strategy's plan, so that it is
- * never behind one of them.
+ * `aegis` strategy searches with rising prices of a byte and takes the plan that sends least among
+ * those that are no slower than the best of every other strategy.
  */
 import { AegisError } from "../base/errors.ts";
 import { integerIn } from "../base/validate.ts";
 import type { Parameters } from "../ckks/index.ts";
+import type { ShardingName } from "../kernels/index.ts";
 import type { Operation, Program } from "../program/index.ts";
 import { defaultChunkBytes } from "../transformer/index.ts";
+import { type CutCosts, cutSteps } from "./cut.ts";
 import { expand } from "./expand.ts";
-import { type DeviceMemory, planMemory } from "./memory.ts";
+import { type DeviceMemory, leastMemory, planMemory } from "./memory.ts";
 import { bytesOf, type ModuleName, moduleOf, type Plan, type Step } from "./plan.ts";
 import type { Samples } from "./samples.ts";
-import { searchModes } from "./search.ts";
+import { Search } from "./search.ts";
 import { type CutStrategy, isCut, type Mode, type StrategyName } from "./strategies.ts";
 import { type PlanCosts, playPlan, type Timeline } from "./timeline.ts";
 
@@ -20,7 +22,10 @@ import { type PlanCosts, playPlan, type Timeline } from "./timeline.ts";
 export const maximumDevices = 64;
 
 /** How much longer than the fastest plan one may take that sends less, if it is still ahead of all rivals. */
-const patience = 1.01;
+const patience = 1.02;
+
+/** Prices of a byte to search with, in multiples of the time that a link takes for it. */
+const prices = [0.05, 0.2, 0.5, 1, 2, 4, 8];
 
 /** What a planner knows of the machine and the program besides the program itself. */
 export interface PlanSetting {
@@ -29,11 +34,8 @@ export interface PlanSetting {
   /** Lowest level that bootstrapping takes. */
   readonly bootstrapInput: number;
   readonly costs: PlanCosts;
-  /** Costs and bytes of running all operations on ciphertexts that are cut. */
-  cut?(
-    strategy: CutStrategy,
-    devices: number,
-  ): { readonly costs: PlanCosts; bytes(operation: number): Record<string, number> };
+  /** Costs of operations on ciphertexts that are cut. Throws `plan` for a number of devices that cannot be. */
+  cut(sharding: ShardingName, devices: number): CutCosts;
   /** SHA-256 of the program. */
   readonly digest: string;
 }
@@ -42,7 +44,10 @@ export interface PlanOptions {
   readonly devices: number;
   readonly strategy: StrategyName;
   readonly overlap?: boolean;
+  /** Bytes of sums that an operation may work on at a time; by default what the memory allows. */
   readonly chunkBytes?: number;
+  /** Memory of a device; plans that need more are taken only where none needs less. */
+  readonly memoryBytes?: number;
 }
 
 /** A plan and what is expected of it. */
@@ -57,80 +62,162 @@ export interface Planned {
 export function makePlan(program: Program, setting: PlanSetting, options: PlanOptions): Planned {
   const devices = integerIn("devices", options.devices, 1, maximumDevices);
   if (isCut(options.strategy)) return cutPlan(program, setting, options.strategy, options);
-  if (options.strategy !== "aegis" || devices === 1) return wholePlan(program, setting, options);
-  const rivals = (["megatron", "tensor", "data"] as const).map((strategy) =>
-    wholePlan(program, setting, { ...options, strategy }),
+  const planner = new Planner(program, setting, options);
+  return planner.finish(
+    options.strategy === "aegis" && devices > 1 ? planner.best() : planner.follow(options.strategy),
   );
-  // A rival's modes without what it sends needlessly are candidates too.
-  const candidates = [
-    wholePlan(program, setting, options),
-    ...rivals.map(({ modes }) => planWith(program, setting, options, modes)),
-  ];
-  return fewestBytes(candidates, Math.min(...rivals.map(({ timeline }) => timeline.seconds)));
-}
-
-/** Of the plans that are no slower than the best rival (or than the fastest), the one that sends least. */
-function fewestBytes(candidates: readonly Planned[], rival: number): Planned {
-  const fastest = Math.min(...candidates.map(({ timeline }) => timeline.seconds));
-  const limit = Math.max(fastest, Math.min(rival, fastest * patience));
-  const fit = candidates.filter(({ timeline }) => timeline.seconds <= limit);
-  return fit.reduce((a, b) => (b.bytes.total < a.bytes.total ? b : a));
-}
-
-/** A plan on whole ciphertexts. */
-function wholePlan(program: Program, setting: PlanSetting, options: PlanOptions): Planned {
-  const { devices, strategy, overlap = true } = options;
-  const { parameters, bootstrapInput, costs } = setting;
-  const { modes } = searchModes(program, { devices, strategy, overlap, ring: parameters, bootstrapInput, costs });
-  return planWith(program, setting, options, modes);
 }
 
 /** The plan that given modes lead to. */
 export function planWith(
   program: Program,
   setting: PlanSetting,
-  { devices, strategy, overlap = true, chunkBytes = defaultChunkBytes }: PlanOptions,
+  options: PlanOptions,
   modes: readonly Mode[],
 ): Planned {
-  const { parameters, bootstrapInput } = setting;
-  const steps = expand(program, modes, {
-    devices,
-    overlap,
-    ring: parameters,
-    bootstrapInput,
-    chunkBytes,
-    everywhere: strategy === "tensor",
-  });
-  return weigh(program, setting, setting.costs, { devices, strategy, overlap }, modes, steps);
+  const planner = new Planner(program, setting, options);
+  return planner.finish(planner.with(options.strategy, modes));
+}
+
+/** A plan with its time and bytes. */
+type Candidate = Omit<Planned, "memory">;
+
+/** Searches of one program, kept for all that is planned with one setting. */
+const searches = new WeakMap<PlanSetting, Map<number, Search>>();
+
+function searchOf(program: Program, setting: PlanSetting, devices: number): Search {
+  const known = searches.get(setting) ?? new Map<number, Search>();
+  searches.set(setting, known);
+  const search = known.get(devices) ?? new Search(program, devices);
+  known.set(devices, search);
+  return search;
+}
+
+/** Plans on whole ciphertexts. */
+class Planner {
+  readonly #program: Program;
+  readonly #setting: PlanSetting;
+  readonly #options: PlanOptions;
+  readonly #search: Search;
+
+  constructor(program: Program, setting: PlanSetting, options: PlanOptions) {
+    this.#program = program;
+    this.#setting = setting;
+    this.#options = options;
+    this.#search = searchOf(program, setting, options.devices);
+  }
+
+  /** Of all plans that are no slower than any rival and hardly slower than the fastest, the one that sends least. */
+  best(): Candidate {
+    const rivals = (["megatron", "tensor", "data"] as const).map((strategy) => this.follow(strategy));
+    const rival = Math.min(...rivals.map(({ timeline }) => timeline.seconds));
+    // Rivals' modes without what they send needlessly are candidates too.
+    const modes = new Map(rivals.map((one) => [one.modes.join(), one.modes]));
+    const candidates = [...modes.values()].map((each) => this.#fitting("aegis", () => each));
+    const limit = (): number => {
+      const fastest = Math.min(...candidates.map(({ timeline }) => timeline.seconds));
+      return Math.max(fastest, Math.min(rival, fastest * patience));
+    };
+    const { bytesPerSecond } = this.#setting.costs.link;
+    for (const price of [0, ...prices]) {
+      const candidate = this.#fitting("aegis", (chunkBytes) =>
+        this.#modes("aegis", chunkBytes, price / bytesPerSecond),
+      );
+      candidates.push(candidate);
+      // Dearer bytes only make plans slower from here on.
+      if (candidate.timeline.seconds > limit() * patience) break;
+    }
+    const fit = candidates.filter(({ timeline }) => timeline.seconds <= limit());
+    return fit.reduce((a, b) => (b.bytes.total < a.bytes.total ? b : a));
+  }
+
+  /** The plan of a strategy's fastest modes. */
+  follow(strategy: StrategyName): Candidate {
+    return this.#fitting(strategy, (chunkBytes) => this.#modes(strategy, chunkBytes, 0));
+  }
+
+  /** The plan that given modes lead to. */
+  with(strategy: StrategyName, modes: readonly Mode[]): Candidate {
+    return this.#fitting(strategy, () => modes);
+  }
+
+  finish(candidate: Candidate): Planned {
+    const { parameters, samples } = this.#setting;
+    return { ...candidate, memory: planMemory(this.#program, candidate.plan, parameters, samples) };
+  }
+
+  /**
+   * The plan with the largest chunks that the memory has room for: beside all keys, if there is
+   * such, or beside keys that are paged.
+   */
+  #fitting(strategy: StrategyName, modesOf: (chunkBytes: number) => readonly Mode[]): Candidate {
+    const { memoryBytes } = this.#options;
+    const sizes = chunkSizes(this.#options);
+    let paged: Candidate | undefined;
+    let candidate: Candidate | undefined;
+    for (const chunkBytes of sizes) {
+      candidate = this.#expand(strategy, modesOf(chunkBytes), chunkBytes);
+      if (memoryBytes === undefined || sizes.length === 1) return candidate;
+      const { memory } = this.finish(candidate);
+      if (memory.every(({ total }) => total <= memoryBytes)) return candidate;
+      if (memory.every((one) => leastMemory(one) <= memoryBytes)) paged ??= candidate;
+    }
+    return paged ?? (candidate as Candidate);
+  }
+
+  #expand(strategy: StrategyName, modes: readonly Mode[], chunkBytes: number): Candidate {
+    const { devices, overlap = true } = this.#options;
+    const { parameters, bootstrapInput } = this.#setting;
+    const steps = expand(
+      this.#program,
+      modes,
+      { devices, overlap, ring: parameters, bootstrapInput, chunkBytes, everywhere: strategy === "tensor" },
+      this.#search.sharing,
+    );
+    return weigh(this.#program, this.#setting, { devices, strategy, overlap }, modes, steps);
+  }
+
+  #modes(strategy: StrategyName, chunkBytes: number, bytePrice: number): readonly Mode[] {
+    const { devices, overlap = true, memoryBytes } = this.#options;
+    const { parameters: ring, bootstrapInput, costs } = this.#setting;
+    const options = { devices, strategy, overlap, ring, chunkBytes, bootstrapInput, costs, bytePrice };
+    if (memoryBytes === undefined) return this.#search.run(options).modes;
+    try {
+      return this.#search.run({ ...options, heldBytes: memoryBytes }).modes;
+    } catch (error) {
+      // Whoever asked says what fills the memory.
+      if (error instanceof AegisError && error.code === "plan") return this.#search.run(options).modes;
+      throw error;
+    }
+  }
+}
+
+/** Chunk sizes to try, largest first. */
+function chunkSizes({ chunkBytes, memoryBytes }: PlanOptions): number[] {
+  if (chunkBytes !== undefined) return [chunkBytes];
+  if (memoryBytes === undefined) return [defaultChunkBytes];
+  const sizes = [memoryBytes / 4, memoryBytes / 16, defaultChunkBytes];
+  return [...new Set(sizes.filter((size) => size <= memoryBytes / 4))].sort((a, b) => b - a);
 }
 
 function cutPlan(program: Program, setting: PlanSetting, strategy: CutStrategy, options: PlanOptions): Planned {
-  const { devices, overlap = true } = options;
-  const cut = setting.cut?.(strategy, devices);
-  if (cut === undefined)
-    throw new AegisError("plan", `strategy ${strategy}: costs of cut ciphertexts are not known here`);
-  const steps = program.operations.flatMap(({ kind }, operation): Step[] =>
-    kind === "input" || kind === "output" ? [] : [{ kind: "cut", operation, bytes: cut.bytes(operation) }],
-  );
-  return weigh(program, setting, cut.costs, { devices, strategy, overlap }, [], steps);
+  const { devices, overlap = true, chunkBytes = defaultChunkBytes } = options;
+  const { parameters, bootstrapInput, samples } = setting;
+  const costs = (sharding: ShardingName): CutCosts => setting.cut(sharding, devices);
+  const steps = cutSteps(program, parameters, { strategy, devices, chunkBytes, bootstrapInput, costs });
+  const candidate = weigh(program, setting, { devices, strategy, overlap }, [], steps);
+  return { ...candidate, memory: planMemory(program, candidate.plan, parameters, samples) };
 }
 
 function weigh(
   program: Program,
-  { parameters, samples, digest }: PlanSetting,
-  costs: PlanCosts,
+  { digest, costs }: PlanSetting,
   fields: { devices: number; strategy: StrategyName; overlap: boolean },
   modes: readonly Mode[],
   steps: readonly Step[],
-): Planned {
+): Candidate {
   const plan: Plan = { format: 1, ...fields, program: digest, preset: program.preset, steps };
-  return {
-    plan,
-    modes,
-    timeline: playPlan(program, plan, costs),
-    memory: planMemory(program, plan, parameters, samples),
-    bytes: planBytes(program, plan),
-  };
+  return { plan, modes, timeline: playPlan(program, plan, costs), bytes: planBytes(program, plan) };
 }
 
 /** Bytes that all devices send, by module. */

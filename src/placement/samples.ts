@@ -3,8 +3,8 @@
  * every rotation, is run on a null backend; samples of one shape and level are run once.
  */
 import type { Bootstrapper } from "../circuits/index.ts";
-import { Ciphertext, Context, Evaluator, type KeyName, type Parameters } from "../ckks/index.ts";
-import { NullBackend } from "../kernels/index.ts";
+import { Ciphertext, type Context, Evaluator, type KeyName } from "../ckks/index.ts";
+import type { NullBackend } from "../kernels/index.ts";
 import {
   ciphertextsOf,
   diagonalCount,
@@ -15,73 +15,73 @@ import {
   readsOf,
   slotsOf,
   type Tensor,
+  workOf,
 } from "../program/index.ts";
 import { Environment, emptyWeights, executeOperation, RecordingKeys } from "../transformer/index.ts";
-import { shapeOf } from "./holdings.ts";
 
 export interface Sample {
   /** Highest level each key is used at. */
   readonly keys: ReadonlyMap<KeyName, number>;
   /** Most bytes beside inputs and keys, with the sample's few results among them. */
   readonly workspace: number;
+  /** Results of each output among them. */
+  readonly results: readonly number[];
 }
 
 export class Samples {
   readonly #program: Program;
-  readonly #parameters: Parameters;
-  readonly #makeBootstrapper: (context: Context) => Bootstrapper;
+  readonly #context: Context;
+  readonly #backend: NullBackend;
+  readonly #bootstrapper: Bootstrapper | undefined;
   readonly #known = new Map<string, Sample>();
 
-  /** @param bootstrapper makes one for a context; its transforms are not counted */
-  constructor(program: Program, parameters: Parameters, bootstrapper: (context: Context) => Bootstrapper) {
+  /**
+   * @param context over `backend`
+   * @param bootstrapper its transforms are not counted as workspace
+   */
+  constructor(program: Program, context: Context, backend: NullBackend, bootstrapper: Bootstrapper | undefined) {
     this.#program = program;
-    this.#parameters = parameters;
-    this.#makeBootstrapper = bootstrapper;
+    this.#context = context;
+    this.#backend = backend;
+    this.#bootstrapper = bootstrapper;
   }
 
   of(operation: Operation): Sample {
-    const degree = operation.kind === "polynomial" ? `${operation.coefficients.length} ${operation.mask}` : "";
-    const key = `${shapeOf(this.#program, operation)} @${operation.level} ${degree}`;
+    const key = workOf(this.#program, operation);
     let sample = this.#known.get(key);
-    if (sample === undefined) {
-      sample = this.#run(operation);
-      this.#known.set(key, sample);
-    }
+    if (sample === undefined) this.#known.set(key, (sample = this.#run(operation)));
     return sample;
   }
 
   #run(operation: Operation): Sample {
-    const backend = new NullBackend();
-    const context = new Context(this.#parameters, backend);
-    const keys = new RecordingKeys(context);
-    using bootstrapper = operation.kind === "bootstrap" ? this.#makeBootstrapper(context) : undefined;
+    const keys = new RecordingKeys(this.#context);
     const { geometry, length, tensors } = this.#program;
-    const environment = new Environment(new Evaluator(context, keys), geometry, length, bootstrapper);
+    const environment = new Environment(
+      new Evaluator(this.#context, keys),
+      geometry,
+      length,
+      operation.kind === "bootstrap" ? this.#bootstrapper : undefined,
+    );
     const part = samplePart(this.#program, operation);
     const reads = readsOf(this.#program, operation, part);
     const inputs = operation.inputs.map((name, i) => {
       const tensor = tensors[name] as Tensor;
       const list: (Ciphertext | undefined)[] = new Array(ciphertextsOf(tensor));
-      for (const number of reads[i] as number[]) list[number] = this.#fake(context, tensor);
+      for (const number of reads[i] as number[]) list[number] = this.#fake(tensor);
       return list;
     });
-    const before = backend.memory().used;
-    const results = executeOperation(
-      environment,
-      this.#program,
-      operation,
-      inputs,
-      {
-        weights: (linear, index) => emptyWeights(this.#program, linear, index),
-      },
-      part,
-    );
-    const workspace = Math.max(0, backend.memory().peak - before - keys.bytes);
+    const constants = { weights: (linear: Operation, index: number) => emptyWeights(this.#program, linear, index) };
+    this.#backend.forgetPeak();
+    const before = this.#backend.memory().used;
+    const results = executeOperation(environment, this.#program, operation, inputs, constants, part);
+    const workspace = Math.max(0, this.#backend.memory().peak - before - keys.bytes);
     for (const a of [...inputs, ...results].flat()) a?.dispose();
-    return { keys: keys.levels, workspace };
+    keys.dispose();
+    return { keys: keys.levels, workspace, results: part.outputs.map(({ length }) => length) };
   }
 
-  #fake({ ring, parameters }: Context, { level }: Tensor): Ciphertext {
+  #fake({ level }: Tensor): Ciphertext {
+    const { ring, parameters } = this.#context;
     const moduli = parameters.moduli(level as number);
     const poly = () => ring.poly(moduli, "ntt");
     return new Ciphertext([poly(), poly()], level as number, parameters.scale, slotsOf(this.#program.geometry));

@@ -1,93 +1,189 @@
 /**
  * The planner: the shortest path over the operations of a program and the modes of running them. A
  * state is who holds which ciphertexts of the tensors that are still to be read; an edge costs the
- * compute time of the slowest device plus what communication is expected to be exposed. Tensors, not
- * ciphertexts, are decided on, and operations of one shape are weighed once.
+ * compute time of the slowest device, what communication is expected to be exposed, and a price for
+ * every byte that is sent. Tensors, not ciphertexts, are decided on, and operations of one shape are
+ * weighed once.
  */
 import { AegisError } from "../base/errors.ts";
-import { describeOperation, type Operation, type Program, type Tensor } from "../program/index.ts";
+import { describeOperation, type Operation, type Part, type Program, type Tensor, workOf } from "../program/index.ts";
 import { isSumming } from "../transformer/index.ts";
-import { type Holding, Holdings, shapeOf } from "./holdings.ts";
-import { workPart } from "./needs.ts";
+import { type ChunkOptions, chunksOf } from "./chunking.ts";
+import { residentBytes } from "./held-sizes.ts";
+import { type Holding, Holdings } from "./holdings.ts";
+import { Sharing } from "./sharing.ts";
 import { ciphertextBytes, type RingSizes, sumBytes } from "./sizes.ts";
 import type { Mode, StrategyName } from "./strategies.ts";
 import type { PlanCosts } from "./timeline.ts";
 
-export interface SearchOptions {
+export interface SearchOptions extends ChunkOptions {
   readonly devices: number;
   readonly strategy: StrategyName;
-  readonly overlap: boolean;
-  readonly ring: RingSizes;
   readonly bootstrapInput: number;
   readonly costs: PlanCosts;
+  /** Seconds that a byte may cost not to be sent; 0 by default. */
+  readonly bytePrice?: number;
+  /** Bytes of ciphertexts that a device may hold between operations; without limit by default. */
+  readonly heldBytes?: number;
   /** Modes that an operation must take, by index: what explanations compare with. */
   readonly forced?: ReadonlyMap<number, Mode>;
 }
 
 export interface SearchResult {
   readonly modes: readonly Mode[];
-  /** Seconds by the search's own estimate. */
+  /** Seconds by the search's own estimate, bytes at their price among them. */
   readonly cost: number;
 }
 
 /** Share of communication that is charged for although it may travel beside computation. */
 const exposedShare = 0.25;
 /** States that are kept after each operation. */
-const beam = 48;
+const beam = 32;
 
 interface State {
-  readonly held: ReadonlyMap<string, Holding>;
+  /** Who holds the tensors that are still to be read, in their order. */
+  readonly held: readonly Holding[];
   readonly cost: number;
   readonly mode: Mode;
   readonly previous: State | undefined;
 }
 
-export function searchModes(program: Program, options: SearchOptions): SearchResult {
-  const holdings = new Holdings(program, options.devices);
-  const work = new Map<string, number>();
-  const last = lastReads(program);
-  let states: State[] = [{ held: new Map(), cost: 0, mode: "replicated", previous: undefined }];
-  for (const [index, operation] of program.operations.entries()) {
-    const forced = options.forced?.get(index);
-    const modes = forced === undefined ? modesFor(program, operation, options) : [forced];
-    const next = new Map<string, State>();
-    for (const mode of modes) {
-      const compute = computeSeconds(program, holdings, work, index, operation, mode, options);
-      const summing = sumSeconds(program, holdings, operation, mode, options);
-      for (const state of states) {
-        let cost = state.cost + compute + summing;
-        const held = new Map(state.held);
-        for (const [i, name] of operation.inputs.entries()) {
-          const have = held.get(name);
-          if (have === undefined || operation.kind === "output") continue; // the client gives the input to whoever reads it
-          const fetch = holdings.fetch(operation, mode, i, have);
-          cost += fetchSeconds(operation, fetch.most, options);
-          held.set(name, fetch.holding);
-        }
-        if (operation.kind !== "input")
-          for (const [o, name] of operation.outputs.entries()) held.set(name, holdings.made(operation, mode, o));
-        for (const name of operation.inputs) if (last.get(name) === index) held.delete(name);
-        const key = [...held].map(([name, { key }]) => `${name} ${key}`).join();
-        const present = next.get(key);
-        if (present === undefined || cost < present.cost) next.set(key, { held, cost, mode, previous: state });
-      }
-    }
-    states = [...next.values()].sort((a, b) => a.cost - b.cost).slice(0, beam);
-    if (states.length === 0)
-      throw new AegisError(
-        "plan",
-        `${describeOperation(operation)}: no way to run it under strategy ${options.strategy}`,
-      );
+/** Searches many times over one program and number of devices: with other prices, other strategies. */
+export class Search {
+  readonly sharing: Sharing;
+  readonly #program: Program;
+  readonly #holdings: Holdings;
+  /** By the work of an operation and its mode. */
+  readonly #seconds = new Map<string, number>();
+  /** Tensors that are still to be read, before each operation and after the last. */
+  readonly #live: readonly (readonly string[])[];
+
+  constructor(program: Program, devices: number) {
+    this.#program = program;
+    this.sharing = new Sharing(program, devices);
+    this.#holdings = new Holdings(this.sharing);
+    this.#live = liveTensors(program);
   }
-  const best = states[0] as State;
-  const modes: Mode[] = [];
-  for (let state: State | undefined = best; state?.previous !== undefined; state = state.previous)
-    modes.unshift(state.mode);
-  return { modes, cost: best.cost };
+
+  /** Throws `plan` when no modes keep within the memory. */
+  run(options: SearchOptions): SearchResult {
+    let states: State[] = [{ held: [], cost: 0, mode: "replicated", previous: undefined }];
+    for (const [index, operation] of this.#program.operations.entries()) {
+      const forced = options.forced?.get(index);
+      const modes = forced === undefined ? modesFor(this.#program, operation, options) : [forced];
+      const next = new Map<string, State>();
+      for (const mode of modes) this.#extend(states, index, operation, mode, options, next);
+      states = [...next.values()].sort((a, b) => a.cost - b.cost).slice(0, beam);
+      if (states.length === 0)
+        throw new AegisError(
+          "plan",
+          `${describeOperation(operation)}: no way to run it under strategy ${options.strategy}`,
+        );
+    }
+    const best = states[0] as State;
+    const modes: Mode[] = [];
+    for (let state: State | undefined = best; state?.previous !== undefined; state = state.previous)
+      modes.push(state.mode);
+    return { modes: modes.reverse(), cost: best.cost };
+  }
+
+  #extend(
+    states: readonly State[],
+    index: number,
+    operation: Operation,
+    mode: Mode,
+    options: SearchOptions,
+    next: Map<string, State>,
+  ): void {
+    const before = this.#live[index] as readonly string[];
+    const after = this.#live[index + 1] as readonly string[];
+    const own = this.#compute(index, operation, mode, options) + this.#sums(operation, mode, options);
+    const made = operation.kind === "input" ? [] : this.#holdings.made(operation, mode);
+    const places = operation.inputs.map((name) => before.indexOf(name));
+    // Where each tensor that lives on comes from: an output, or a place before.
+    const sources = after.map((name) => {
+      const o = operation.outputs.indexOf(name);
+      return o >= 0 ? -1 - o : before.indexOf(name);
+    });
+    for (const state of states) {
+      let cost = state.cost + own;
+      const held = [...state.held];
+      for (const [i, place] of places.entries()) {
+        // The client gives the input to whoever reads it, and takes the output from whoever has it.
+        if (place < 0 || operation.kind === "output") continue;
+        const fetch = this.#holdings.fetch(operation, mode, i, held[place] as Holding);
+        cost += fetchSeconds(operation, fetch.most, fetch.ciphertexts, options);
+        held[place] = fetch.holding;
+      }
+      const remaining = sources.map((source) => (source < 0 ? made[-1 - source] : held[source]) as Holding);
+      if (options.heldBytes !== undefined && this.#bytes(after, remaining, options.ring) > options.heldBytes) continue;
+      const key = remaining.map(({ id }) => id).join();
+      const present = next.get(key);
+      if (present === undefined || cost < present.cost) next.set(key, { held: remaining, cost, mode, previous: state });
+    }
+  }
+
+  /** Bytes that the fullest device holds, at most. */
+  #bytes(names: readonly string[], held: readonly Holding[], ring: RingSizes): number {
+    return held.reduce((sum, { most }, i) => {
+      const { level } = this.#program.tensors[names[i] as string] as Tensor;
+      return sum + most * residentBytes(ring, level as number);
+    }, 0);
+  }
+
+  /** Seconds of the slowest device, chunk by chunk as it will run. */
+  #compute(index: number, operation: Operation, mode: Mode, options: SearchOptions): number {
+    if (operation.kind === "input" || operation.kind === "output") return 0;
+    const { costs, chunkBytes, overlap } = options;
+    const key = `${workOf(this.#program, operation)} ${mode} ${chunkBytes} ${overlap}`;
+    let seconds = this.#seconds.get(key);
+    if (seconds === undefined) {
+      const devices = new Float64Array(options.devices);
+      const of = (phase: "whole" | "sums" | "finish", part: Part | null | undefined): number =>
+        part === null || part === undefined ? 0 : costs.compute(index, phase, part);
+      for (const { owned, sums } of chunksOf(this.sharing, operation, mode, options)) {
+        for (const [d, part] of owned.entries())
+          devices[d] =
+            (devices[d] as number) +
+            (sums === undefined ? of("whole", part) : of("sums", sums[d]) + of("finish", part));
+      }
+      seconds = Math.max(...devices);
+      this.#seconds.set(key, seconds);
+    }
+    return seconds;
+  }
+
+  /** What partial sums cost on their way. */
+  #sums(operation: Operation, mode: Mode, options: SearchOptions): number {
+    const { owned, sums } = this.sharing.whole(operation, mode);
+    if (sums === undefined) return 0;
+    let most = 0;
+    let total = 0;
+    for (const [from, part] of sums.entries()) {
+      if (part === null) continue;
+      let bytes = 0;
+      for (const o of operation.outputs.keys()) {
+        const sent = owned.reduce((sum, mine, to) => sum + (to === from ? 0 : (mine?.outputs[o]?.length ?? 0)), 0);
+        bytes += sent * sumBytes(options.ring, this.#program, operation, o);
+      }
+      most = Math.max(most, bytes);
+      total += bytes;
+    }
+    return communication(most, total, options);
+  }
+}
+
+/** One search; see {@link Search} for several over one program. */
+export function searchModes(program: Program, options: SearchOptions): SearchResult {
+  return new Search(program, options.devices).run(options);
 }
 
 /** Modes that make a difference for an operation, among those of the strategy. */
-export function modesFor(program: Program, operation: Operation, { strategy, devices }: SearchOptions): Mode[] {
+export function modesFor(
+  program: Program,
+  operation: Operation,
+  { strategy, devices }: Pick<SearchOptions, "strategy" | "devices">,
+): Mode[] {
   if (operation.kind === "input" || operation.kind === "output") return ["replicated"];
   if (devices === 1 || strategy === "data") return ["single"];
   const outputs = operation.outputs.map((name) => program.tensors[name] as Tensor);
@@ -95,103 +191,53 @@ export function modesFor(program: Program, operation: Operation, { strategy, dev
   const blocks = outputs.some((tensor) => tensor.blocks > 1);
   const many: Mode[] = spread ? ["axis"] : outputs.length > 1 ? ["outputs"] : [];
   if (strategy === "tensor") return many.length > 0 ? many : blocks ? ["block"] : ["replicated"];
+  const sums = isSumming(program, operation) && (program.tensors[operation.inputs[0] as string] as Tensor).count > 1;
+  if (strategy === "megatron" && sums && operation.kind === "linear") {
+    // Columns first; rows where a block ends, with the one reduction of the block.
+    if (operation.inputs[0] === program.input || operation.weights.some(({ inputNorm }) => inputNorm !== null))
+      return many.length > 0 ? many : ["single", "replicated"];
+    return spread ? ["summed-axis"] : ["summed-single"];
+  }
   const modes: Mode[] = ["single", "replicated", ...many];
-  const input = program.tensors[operation.inputs[0] as string] as Tensor;
-  // Sums over what attention or a layer couples stay on one device in Megatron's blocks, but for the
-  // second half of each: the product with the values and the output projection.
-  const sums =
-    isSumming(program, operation) && input.count > 1 && (strategy !== "megatron" || operation.kind !== "scores");
-  if (sums) modes.push("summed-single", ...(spread ? (["summed-axis"] as const) : []));
+  // Scores are sums over the heads' dimensions, which stay together in Megatron's blocks.
+  if (sums && (strategy !== "megatron" || operation.kind !== "scores"))
+    modes.push("summed-single", ...(spread ? (["summed-axis"] as const) : []));
   if (strategy === "megatron") return modes;
   if (blocks) modes.push("block");
   if (blocks && sums) modes.push("summed-block");
   return modes;
 }
 
-/** Seconds of the slowest device. */
-function computeSeconds(
-  program: Program,
-  holdings: Holdings,
-  known: Map<string, number>,
-  index: number,
-  operation: Operation,
-  mode: Mode,
-  { devices, costs }: SearchOptions,
-): number {
-  if (operation.kind === "input" || operation.kind === "output") return 0;
-  const key = `${shapeOf(program, operation)} @${operation.level} ${detail(operation)} ${mode}`;
-  let seconds = known.get(key);
-  if (seconds === undefined) {
-    const parts = holdings.parts(operation, mode);
-    const outputs = operation.outputs.map((name) => program.tensors[name] as Tensor);
-    seconds = 0;
-    for (let d = 0; d < devices; d++) {
-      const results = { outputs: parts.results[d] as number[][] };
-      const empty = results.outputs.every((list) => list.length === 0);
-      let mine = 0;
-      if (parts.summed === undefined) mine = empty ? 0 : costs.compute(index, "whole", results);
-      else {
-        if ((parts.summed[d] as number[]).length > 0) mine += costs.compute(index, "sums", workPart(parts, outputs, d));
-        if (!empty) mine += costs.compute(index, "finish", results);
-      }
-      seconds = Math.max(seconds, mine);
-    }
-    known.set(key, seconds);
-  }
-  return seconds;
+function fetchSeconds(operation: Operation, most: number, ciphertexts: number, options: SearchOptions): number {
+  if (ciphertexts === 0) return 0;
+  const level = operation.kind === "bootstrap" ? options.bootstrapInput : (operation.level as number);
+  const unit = ciphertextBytes(options.ring, level);
+  return communication(most * unit, ciphertexts * unit, options);
 }
 
-/** What else than shapes and level an operation's work depends on. */
-function detail(operation: Operation): string {
-  if (operation.kind === "polynomial")
-    return operation.coefficients.map((c) => (c === 0 ? "0" : "x")).join("") + operation.mask;
-  return operation.kind === "bootstrap" ? String(operation.target) : "";
-}
-
-/** Exposed seconds of partial sums on their way. */
-function sumSeconds(
-  program: Program,
-  holdings: Holdings,
-  operation: Operation,
-  mode: Mode,
-  { ring, devices, overlap, costs }: SearchOptions,
-): number {
-  const { results, summed } = holdings.parts(operation, mode);
-  if (summed === undefined) return 0;
-  let most = 0;
-  for (let from = 0; from < devices; from++) {
-    if ((summed[from] as number[]).length === 0) continue;
-    let bytes = 0;
-    for (const [o] of operation.outputs.entries()) {
-      const sent = results.reduce(
-        (sum, mine, to) => sum + (to === from ? 0 : (mine[o] as readonly number[]).length),
-        0,
-      );
-      bytes += sent * sumBytes(ring, program, operation, o);
-    }
-    most = Math.max(most, bytes);
-  }
-  return exposed(most, overlap, costs);
-}
-
-function fetchSeconds(
-  operation: Operation,
+/**
+ * @param most bytes that one device sends
+ * @param total bytes that all send
+ */
+function communication(
   most: number,
-  { ring, bootstrapInput, overlap, costs }: SearchOptions,
+  total: number,
+  { overlap, costs: { link }, bytePrice = 0 }: SearchOptions,
 ): number {
-  if (most === 0) return 0;
-  const level = operation.kind === "bootstrap" ? bootstrapInput : (operation.level as number);
-  return exposed(most * ciphertextBytes(ring, level), overlap, costs);
+  if (total === 0) return 0;
+  return link.latencySeconds + (overlap ? exposedShare : 1) * (most / link.bytesPerSecond) + bytePrice * total;
 }
 
-function exposed(bytes: number, overlap: boolean, { link }: PlanCosts): number {
-  if (bytes === 0) return 0;
-  return link.latencySeconds + (overlap ? exposedShare : 1) * (bytes / link.bytesPerSecond);
-}
-
-/** Index of the last operation that reads each tensor. */
-function lastReads(program: Program): Map<string, number> {
+/** Names of the tensors that are still to be read, before each operation and after the last; never the input. */
+function liveTensors(program: Program): string[][] {
   const last = new Map<string, number>();
   for (const [index, { inputs }] of program.operations.entries()) for (const name of inputs) last.set(name, index);
-  return last;
+  const live: string[][] = [[]];
+  for (const [index, operation] of program.operations.entries()) {
+    const names = (live[index] as string[]).filter((name) => (last.get(name) as number) > index);
+    if (operation.kind !== "input")
+      for (const name of operation.outputs) if ((last.get(name) ?? -1) > index) names.push(name);
+    live.push(names);
+  }
+  return live;
 }

@@ -1,9 +1,10 @@
 /** What a planner needs to know of a program: costs by units, samples, all on null backends. */
 import { Bootstrapper } from "../circuits/index.ts";
 import { Context, type Parameters } from "../ckks/index.ts";
-import { NullBackend } from "../kernels/index.ts";
-import { type Operation, type Part, type Program, slotsOf } from "../program/index.ts";
+import { NullBackend, type ShardingName } from "../kernels/index.ts";
+import { type Operation, type Part, type Program, slotsOf, workOf } from "../program/index.ts";
 import { type KernelTimes, OperationCosts } from "../transformer/index.ts";
+import { CutCosts } from "./cut.ts";
 import type { PlanSetting } from "./planner.ts";
 import { Samples } from "./samples.ts";
 import { lowestInput } from "./single.ts";
@@ -26,18 +27,35 @@ export function planSetting(
   const backend = new NullBackend();
   const context = new Context(parameters, backend);
   const bootstraps = program.operations.some(({ kind }) => kind === "bootstrap");
-  const make = (on: Context): Bootstrapper => new Bootstrapper(on, slotsOf(program.geometry));
-  const units = new OperationCosts(context, backend, program, bootstraps ? make(context) : undefined);
+  const bootstrapper = bootstraps ? new Bootstrapper(context, slotsOf(program.geometry)) : undefined;
+  const units = new OperationCosts(context, backend, program, bootstrapper);
+  const cuts = new Map<string, CutCosts>();
+  const cut = (sharding: ShardingName, devices: number): CutCosts => {
+    const key = `${sharding} ${devices}`;
+    const costs = cuts.get(key) ?? new CutCosts({ program, parameters, times, link, bootstrapper }, sharding, devices);
+    cuts.set(key, costs);
+    return costs;
+  };
+  const known = new WeakMap<Part, Map<string, number>>();
   return {
     parameters,
-    samples: new Samples(program, parameters, make),
+    samples: new Samples(program, context, backend, bootstrapper),
     bootstrapInput: lowestInput(parameters),
     digest,
+    cut,
     costs: {
       link,
-      cut: () => 0,
-      compute: (operation: number, phase, part: Part) =>
-        units.seconds(program.operations[operation] as Operation, phase, part, times),
+      cut: ({ operation, sharding, part }, devices) =>
+        cut(sharding, devices).of(program.operations[operation] as Operation, part),
+      compute: (index, phase, part) => {
+        const operation = program.operations[index] as Operation;
+        const key = `${phase} ${workOf(program, operation)}`;
+        let byWork = known.get(part);
+        if (byWork === undefined) known.set(part, (byWork = new Map()));
+        let seconds = byWork.get(key);
+        if (seconds === undefined) byWork.set(key, (seconds = units.seconds(operation, phase, part, times)));
+        return seconds;
+      },
     },
   };
 }

@@ -3,15 +3,18 @@
  * the plan's order; a computation waits for what it reads, a transfer for its data and its sender's
  * stream.
  */
-import { type Part, type Program, readsOf } from "../program/index.ts";
-import type { Phase, Plan, TransferStep } from "./plan.ts";
+import { ciphertextsOf, type Operation, type Part, type Program, readsOf, type Tensor } from "../program/index.ts";
+import type { ComputeStep, CutStep, Phase, Plan, TransferStep } from "./plan.ts";
 
 /** What steps cost. */
 export interface PlanCosts {
   /** Seconds of a part on one device. */
   compute(operation: number, phase: Phase, part: Part): number;
-  /** Seconds of a whole operation on cut ciphertexts, on each device, without communication. */
-  cut(operation: number): number;
+  /**
+   * Seconds of a step on cut ciphertexts, on the device that computes most and on the one that sends
+   * most. Its collectives stand between kernels that wait for them, so the two add up.
+   */
+  cut(step: CutStep, devices: number): { readonly compute: number; readonly communication: number };
   readonly link: Link;
 }
 
@@ -38,104 +41,138 @@ export interface Timeline {
   readonly operations: readonly number[];
 }
 
-/** When each device has each ciphertext of a tensor. */
-type Arrivals = Map<string, Map<number, number>[]>;
-
 export function playPlan(program: Program, plan: Plan, costs: PlanCosts): Timeline {
-  const devices = Array.from({ length: plan.devices }, (): DeviceTime => ({ compute: 0, exposed: 0, end: 0 }));
-  const streams = new Float64Array(plan.devices);
-  const arrivals: Arrivals = new Map();
-  const sums = new Map<string, number>();
-  const operations = program.operations.map(() => new Float64Array(plan.devices));
-  const at = (name: string, device: number): Map<number, number> => {
-    const byDevice = arrivals.get(name) ?? devices.map(() => new Map<number, number>());
-    arrivals.set(name, byDevice);
-    return byDevice[device] as Map<number, number>;
-  };
-  const work = (device: number, operation: number, ready: number, seconds: number): number => {
-    const time = devices[device] as DeviceTime;
+  const player = new Player(program, plan, costs);
+  for (const step of plan.steps) {
+    if (step.kind === "compute") player.compute(step);
+    else if (step.kind === "cut") player.cut(step);
+    else player.transfer(step);
+  }
+  return player.timeline();
+}
+
+/** When each device has each ciphertext of a tensor: [device][number]. */
+type Times = Map<string, readonly Float64Array[]>;
+
+class Player {
+  readonly #program: Program;
+  readonly #plan: Plan;
+  readonly #costs: PlanCosts;
+  readonly #devices: DeviceTime[];
+  readonly #streams: Float64Array;
+  readonly #arrivals: Times = new Map();
+  readonly #sums: Times = new Map();
+  readonly #operations: readonly Float64Array[];
+
+  constructor(program: Program, plan: Plan, costs: PlanCosts) {
+    this.#program = program;
+    this.#plan = plan;
+    this.#costs = costs;
+    this.#devices = Array.from({ length: plan.devices }, () => ({ compute: 0, exposed: 0, end: 0 }));
+    this.#streams = new Float64Array(plan.devices);
+    this.#operations = program.operations.map(() => new Float64Array(plan.devices));
+  }
+
+  timeline(): Timeline {
+    return {
+      seconds: Math.max(...this.#devices.map(({ end }) => end)),
+      devices: this.#devices,
+      operations: this.#operations.map((seconds) => Math.max(...seconds)),
+    };
+  }
+
+  compute({ operation: index, phase, parts }: ComputeStep): void {
+    const operation = this.#program.operations[index] as Operation;
+    for (const [device, part] of parts.entries()) {
+      if (part === null) continue;
+      const ready = phase === "finish" ? this.#summed(operation, part, device) : this.#read(operation, part, device);
+      const end = this.#work(device, index, ready, this.#costs.compute(index, phase, part));
+      for (const [o, name] of operation.outputs.entries()) {
+        const times = this.#of(phase === "sums" ? this.#sums : this.#arrivals, name)[device] as Float64Array;
+        for (const number of part.outputs[o] as readonly number[]) times[number] = end;
+      }
+    }
+  }
+
+  cut(step: CutStep): void {
+    const start = this.#latest();
+    const { compute, communication } = this.#costs.cut(step, this.#plan.devices);
+    for (const [device, time] of this.#devices.entries()) {
+      this.#work(device, step.operation, start, compute);
+      this.#work(device, step.operation, time.end + communication, 0);
+    }
+  }
+
+  /** Moves one after another on their sender's stream; without overlap, everybody waits for them. */
+  transfer(step: TransferStep): void {
+    if (!this.#plan.overlap) this.#streams.fill(this.#latest());
+    const end = this.#move(step);
+    if (this.#plan.overlap) return;
+    for (const device of this.#devices.keys()) this.#work(device, step.operation, end, 0);
+  }
+
+  /** When the last has arrived. */
+  #move(step: TransferStep): number {
+    const { bytesPerSecond, latencySeconds } = this.#costs.link;
+    const times = this.#of(step.form === "sums" ? this.#sums : this.#arrivals, step.tensor);
+    let last = 0;
+    for (const { from, to, indices } of step.moves) {
+      const made = times[from] as Float64Array;
+      let ready = this.#streams[from] as number;
+      for (const number of indices) ready = Math.max(ready, made[number] as number);
+      const end = ready + latencySeconds + (indices.length * to.length * step.unitBytes) / bytesPerSecond;
+      this.#streams[from] = end;
+      for (const device of to) {
+        const arrive = times[device] as Float64Array;
+        // Of sums the last to come counts.
+        if (step.form === "sums")
+          for (const number of indices) arrive[number] = Math.max(end, arrive[number] as number);
+        else for (const number of indices) arrive[number] = end;
+      }
+      last = Math.max(last, end);
+    }
+    return last;
+  }
+
+  #work(device: number, operation: number, ready: number, seconds: number): number {
+    const time = this.#devices[device] as DeviceTime;
     const start = Math.max(time.end, ready);
     time.exposed += start - time.end;
     time.compute += seconds;
     time.end = start + seconds;
-    (operations[operation] as Float64Array)[device] += seconds;
+    const spent = this.#operations[operation] as Float64Array;
+    spent[device] = (spent[device] as number) + seconds;
     return time.end;
-  };
-  for (const step of plan.steps) {
-    if (step.kind === "compute") {
-      const operation = program.operations[step.operation] as Program["operations"][number];
-      for (const [device, part] of step.parts.entries()) {
-        if (part === null) continue;
-        let ready = 0;
-        if (step.phase === "finish") {
-          for (const [o, indices] of part.outputs.entries())
-            for (const number of indices)
-              ready = Math.max(ready, sums.get(`${operation.outputs[o]} ${number} ${device}`) ?? 0);
-        } else {
-          for (const [i, numbers] of readsOf(program, operation, part).entries()) {
-            const have = at(operation.inputs[i] as string, device);
-            for (const number of numbers) ready = Math.max(ready, have.get(number) ?? 0);
-          }
-        }
-        const end = work(device, step.operation, ready, costs.compute(step.operation, step.phase, part));
-        for (const [o, name] of operation.outputs.entries()) {
-          for (const number of part.outputs[o] as readonly number[]) {
-            if (step.phase === "sums") sums.set(`${name} ${number} ${device}`, end);
-            else at(name, device).set(number, end);
-          }
-        }
-      }
-    } else if (step.kind === "cut") {
-      const start = Math.max(...devices.map(({ end }) => end));
-      const bytes = Object.values(step.bytes).reduce((sum, n) => sum + n, 0) / plan.devices;
-      const communication = bytes / costs.link.bytesPerSecond;
-      for (const [device] of devices.entries()) {
-        work(device, step.operation, start, costs.cut(step.operation));
-        work(device, step.operation, (devices[device] as DeviceTime).end + communication, 0);
-      }
-    } else if (plan.overlap) transfer(step, at, sums, streams, costs.link);
-    else {
-      const start = Math.max(...devices.map(({ end }) => end));
-      streams.fill(start);
-      const end = transfer(step, at, sums, streams, costs.link);
-      for (const [device] of devices.entries()) work(device, step.operation, end, 0);
-    }
   }
-  return {
-    seconds: Math.max(...devices.map(({ end }) => end)),
-    devices,
-    operations: operations.map((seconds) => Math.max(...seconds)),
-  };
-}
 
-/** Moves one after another on their sender's stream; returns when the last has arrived. */
-function transfer(
-  step: TransferStep,
-  at: (name: string, device: number) => Map<number, number>,
-  sums: Map<string, number>,
-  streams: Float64Array,
-  link: Link,
-): number {
-  let last = 0;
-  for (const { from, to, indices } of step.moves) {
-    let ready = streams[from] as number;
-    for (const number of indices) {
-      const made =
-        step.form === "sums" ? sums.get(`${step.tensor} ${number} ${from}`) : at(step.tensor, from).get(number);
-      ready = Math.max(ready, made ?? 0);
+  #read(operation: Operation, part: Part, device: number): number {
+    let ready = 0;
+    for (const [i, numbers] of readsOf(this.#program, operation, part).entries()) {
+      const have = this.#of(this.#arrivals, operation.inputs[i] as string)[device] as Float64Array;
+      for (const number of numbers) ready = Math.max(ready, have[number] as number);
     }
-    const duration = link.latencySeconds + (indices.length * to.length * step.unitBytes) / link.bytesPerSecond;
-    const end = ready + duration;
-    streams[from] = end;
-    for (const device of to) {
-      for (const number of indices) {
-        if (step.form === "sums") {
-          const key = `${step.tensor} ${number} ${device}`;
-          sums.set(key, Math.max(end, sums.get(key) ?? 0));
-        } else at(step.tensor, device).set(number, end);
-      }
-    }
-    last = Math.max(last, end);
+    return ready;
   }
-  return last;
+
+  #summed(operation: Operation, part: Part, device: number): number {
+    let ready = 0;
+    for (const [o, indices] of part.outputs.entries()) {
+      const have = this.#of(this.#sums, operation.outputs[o] as string)[device] as Float64Array;
+      for (const number of indices) ready = Math.max(ready, have[number] as number);
+    }
+    return ready;
+  }
+
+  #of(times: Times, name: string): readonly Float64Array[] {
+    let list = times.get(name);
+    if (list === undefined) {
+      const size = ciphertextsOf(this.#program.tensors[name] as Tensor);
+      times.set(name, (list = this.#devices.map(() => new Float64Array(size))));
+    }
+    return list;
+  }
+
+  #latest(): number {
+    return Math.max(...this.#devices.map(({ end }) => end));
+  }
 }

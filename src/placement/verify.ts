@@ -1,7 +1,16 @@
 /** What must hold of a plan before a device follows it. */
 import { AegisError } from "../base/errors.ts";
-import { ciphertextsOf, describeOperation, type Operation, type Program, readsOf } from "../program/index.ts";
-import type { Plan, Step, TransferStep } from "./plan.ts";
+import {
+  ciphertextsOf,
+  describeOperation,
+  type Operation,
+  type Part,
+  type Program,
+  readsOf,
+} from "../program/index.ts";
+import { shardingsOf } from "./cut.ts";
+import type { CutStep, Plan, Step, TransferStep } from "./plan.ts";
+import { isCut } from "./strategies.ts";
 
 /**
  * Throws `plan` when a plan belongs to another program or other parameters, or when a device would
@@ -37,29 +46,44 @@ class Check {
     const operation = this.#program.operations[step.operation];
     if (operation === undefined || operation.kind === "input" || operation.kind === "output")
       throw this.#failure(at, `there is no operation ${step.operation} to run`);
+    if ((step.kind === "cut") !== isCut(this.#plan.strategy))
+      throw this.#failure(at, `a step of kind ${step.kind} has no place in a plan of strategy ${this.#plan.strategy}`);
     if (step.kind === "transfer") this.#transfer(step, at);
     else if (step.kind === "compute") {
       if (step.parts.length !== this.#plan.devices)
         throw this.#failure(at, `has parts for ${step.parts.length} devices, the plan has ${this.#plan.devices}`);
       for (const [device, part] of step.parts.entries()) {
         if (part === null) continue;
-        if (part.outputs.length !== operation.outputs.length)
-          throw this.#failure(
-            at,
-            `has ${part.outputs.length} outputs, ${operation.kind} makes ${operation.outputs.length}`,
-          );
-        for (const [o, name] of operation.outputs.entries())
-          for (const number of part.outputs[o] as number[]) this.#number(name, number, at);
+        this.#outputs(operation, part, at);
         if (step.phase !== "finish") this.#reads(operation, readsOf(this.#program, operation, part), device, at);
         for (const [o, name] of operation.outputs.entries()) {
           for (const number of part.outputs[o] as readonly number[]) this.#make(name, number, device, step.phase, at);
         }
       }
-    } else {
-      for (const [device] of this.#held.entries())
-        for (const name of operation.outputs)
-          for (const number of this.#all(name)) this.#make(name, number, device, "whole", at);
+    } else this.#cut(step, operation, at);
+  }
+
+  /** All devices have shares of the same ciphertexts. */
+  #cut({ sharding, part }: CutStep, operation: Operation, at: number): void {
+    const { strategy } = this.#plan;
+    if (isCut(strategy) && !shardingsOf(strategy).includes(sharding))
+      throw this.#failure(at, `is cut by ${sharding}, which is not strategy ${strategy}`);
+    this.#outputs(operation, part, at);
+    for (const [device] of this.#held.entries()) {
+      this.#reads(operation, readsOf(this.#program, operation, part), device, at);
+      for (const [o, name] of operation.outputs.entries())
+        for (const number of part.outputs[o] as readonly number[]) this.#make(name, number, device, "whole", at);
     }
+  }
+
+  #outputs(operation: Operation, part: Part, at: number): void {
+    if (part.outputs.length !== operation.outputs.length)
+      throw this.#failure(
+        at,
+        `has ${part.outputs.length} outputs, ${operation.kind} makes ${operation.outputs.length}`,
+      );
+    for (const [o, name] of operation.outputs.entries())
+      for (const number of part.outputs[o] as readonly number[]) this.#number(name, number, at);
   }
 
   /** The output is somewhere. */

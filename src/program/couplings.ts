@@ -18,6 +18,7 @@ import { diagonalAt } from "./layout.ts";
 import { bootstrapPairs } from "./pairs.ts";
 import { type Part, range } from "./part.ts";
 import { ciphertextsOf, type Operation, type OperationKind, type Program, type Tensor } from "./program.ts";
+import { shapeOf } from "./shape.ts";
 
 export type Coupling = "pointwise" | "reduced" | "gathered" | "shifted";
 
@@ -84,8 +85,26 @@ export function inputCoupling(entry: OperationCoupling, i: number): InputCouplin
   return entry.inputs[Math.min(i, entry.inputs.length - 1)] as InputCoupling;
 }
 
+/** What parts read, by geometry and shape of the operation: layers share their parts. */
+const known = new WeakMap<Part, Map<Geometry, Map<string, readonly (readonly number[])[]>>>();
+
 /** Numbers of the ciphertexts of each input that a part reads, ascending: the table, ciphertext by ciphertext. */
-export function readsOf(program: Pick<Program, "tensors" | "geometry">, operation: Operation, part: Part): number[][] {
+export function readsOf(
+  program: Pick<Program, "tensors" | "geometry">,
+  operation: Operation,
+  part: Part,
+): readonly (readonly number[])[] {
+  let byGeometry = known.get(part);
+  if (byGeometry === undefined) known.set(part, (byGeometry = new Map()));
+  let byShape = byGeometry.get(program.geometry);
+  if (byShape === undefined) byGeometry.set(program.geometry, (byShape = new Map()));
+  const shape = shapeOf(program, operation);
+  let reads = byShape.get(shape);
+  if (reads === undefined) byShape.set(shape, (reads = lookUp(program, operation, part)));
+  return reads;
+}
+
+function lookUp(program: Pick<Program, "tensors" | "geometry">, operation: Operation, part: Part): number[][] {
   const { geometry, tensors } = program;
   const entry = couplingOf(geometry, operation.kind);
   if (part.outputs.every((indices) => indices.length === 0)) return operation.inputs.map(() => []);

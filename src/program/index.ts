@@ -6,4 +6,5 @@ export { maximumProgramBytes, parseProgram } from "./parse.ts";
 export * from "./part.ts";
 export * from "./print.ts";
 export * from "./program.ts";
+export { shapeOf, workOf } from "./shape.ts";
 export * from "./verify.ts";

@@ -2,7 +2,7 @@
  * A program on the null device: what it will need before anything runs. The same code as a real
  * run, with a backend that only counts.
  */
-import { Bootstrapper, ephemeralSpecialCount } from "../circuits/index.ts";
+import { Bootstrapper } from "../circuits/index.ts";
 import {
   Ciphertext,
   Context,
@@ -13,12 +13,13 @@ import {
   pagedBytes,
   residentKeyBytes,
 } from "../ckks/index.ts";
-import { type KernelWork, NullBackend } from "../kernels/index.ts";
-import { headerWords, type Plan, singlePlan } from "../placement/index.ts";
+import { type KernelWork, NullBackend, shardedBackend } from "../kernels/index.ts";
+import { headerWords, isCut, type Plan, singlePlan } from "../placement/index.ts";
 import { bootstrapCount, type Operation, type Program, slotsOf, type Tensor } from "../program/index.ts";
-import { Environment, emptyWeights, RecordingKeys } from "../transformer/index.ts";
+import { Environment, emptyWeights, RecordingKeys, specialCountOf } from "../transformer/index.ts";
 import { CountingKeys, type KeyUses } from "./counting-keys.ts";
 import { Runner } from "./device/runner.ts";
+import { shardingOf } from "./device/sharding.ts";
 import type { SentBytes } from "./fabric/ledger.ts";
 import { createLocalFabric, type LocalEndpoint } from "./fabric/local.ts";
 
@@ -27,6 +28,12 @@ export interface NeededKey {
   readonly name: KeyName;
   /** Highest level it is used at. */
   readonly level: number;
+  /** In the memory of the device: of its share, where ciphertexts are cut. */
+  readonly bytes: number;
+}
+
+/** A use of a key, and what paging it in takes. */
+export interface SizedKeyUse extends KeyUse {
   readonly bytes: number;
 }
 
@@ -41,7 +48,7 @@ export interface Requirements {
   readonly counts: KeyUses & { readonly bootstraps: number };
   readonly work: KernelWork;
   /** Keys in the order in which a run asks for them. */
-  readonly keySequence: readonly KeyUse[];
+  readonly keySequence: readonly SizedKeyUse[];
 }
 
 /** Runs the program on one null device. */
@@ -56,14 +63,19 @@ export interface PlanRequirements {
   readonly sent: readonly SentBytes[];
 }
 
-/** Runs a plan on null devices, step by step in turn. */
+/**
+ * Runs a plan on null devices, step by step in turn.
+ *
+ * @throws AegisError `plan` for a strategy that is only planned
+ */
 export async function planRequirements(
   program: Program,
   parameters: Parameters,
   plan: Plan,
 ): Promise<PlanRequirements> {
-  const endpoints = createLocalFabric(plan.devices, { wordsMoved: headerWords });
-  const devices = endpoints.map((endpoint) => new NullDevice(program, parameters, plan, endpoint));
+  const endpoints = createLocalFabric(plan.devices, { wordsMoved: headerWords, counts: true });
+  const devices: NullDevice[] = [];
+  for (const endpoint of endpoints) devices.push(new NullDevice(program, parameters, plan, endpoint, devices[0]));
   for (const index of plan.steps.keys()) {
     for (const { runner } of devices) runner.begin(index);
     for (const { runner } of devices) runner.end(index);
@@ -82,12 +94,23 @@ class NullDevice {
   readonly #bootstrapper: Bootstrapper;
   readonly #input: Ciphertext[];
 
-  constructor(program: Program, parameters: Parameters, plan: Plan, endpoint: LocalEndpoint) {
+  /** @param like a device of the same plan */
+  constructor(program: Program, parameters: Parameters, plan: Plan, endpoint: LocalEndpoint, like?: NullDevice) {
     this.#program = program;
-    const context = new Context(parameters, this.#backend);
+    endpoint.ledger.counting = false;
+    const { strategy } = plan;
+    const backend = isCut(strategy)
+      ? shardedBackend(this.#backend, endpoint.communicator, shardingOf(strategy, parameters))
+      : this.#backend;
+    const context = new Context(parameters, backend);
     this.#recorded = new RecordingKeys(context);
     this.#keys = new CountingKeys(this.#recorded);
-    this.#bootstrapper = new Bootstrapper(context, slotsOf(program.geometry));
+    this.#bootstrapper = new Bootstrapper(
+      context,
+      slotsOf(program.geometry),
+      like === undefined ? undefined : like.#bootstrapper,
+    );
+    endpoint.ledger.counting = true;
     const environment = new Environment(
       new Evaluator(context, this.#keys),
       program.geometry,
@@ -95,7 +118,8 @@ class NullDevice {
       this.#bootstrapper,
     );
     const constants = { weights: (linear: Operation, index: number) => emptyWeights(program, linear, index) };
-    this.runner = new Runner({ program, plan, environment, constants, endpoint });
+    const cut = isCut(strategy) ? { cut: environment } : {};
+    this.runner = new Runner({ program, plan, environment, constants, endpoint, ...cut });
     const level = (program.tensors[program.input] as Tensor).level as number;
     const moduli = parameters.moduli(level);
     const poly = () => context.ring.poly(moduli, "ntt");
@@ -110,20 +134,24 @@ class NullDevice {
     for (const a of [...this.runner.takeOutput(), ...this.#input]) a.dispose();
     this.runner.dispose();
     this.#bootstrapper[Symbol.dispose]();
-    const { parameters } = this.#recorded.context;
-    const needed = [...this.#recorded.levels].map(([name, highest]) => ({
-      name,
-      level: highest,
-      bytes: parameters.keyBytes(highest).expanded,
-    }));
+    const { context, levels, sequence } = this.#recorded;
+    const sizes = new Map<string, SizedKeyUse>();
+    const sized = (name: KeyName, level: number): SizedKeyUse => {
+      const known = sizes.get(`${name} ${level}`);
+      if (known !== undefined) return known;
+      const use = { name, level, bytes: residentKeyBytes(context, level, specialCountOf(name, context)) };
+      sizes.set(`${name} ${level}`, use);
+      return use;
+    };
+    const needed = [...levels].map(([name, level]) => sized(name, level));
     return {
       keys: needed.sort((a, b) => b.level - a.level || (a.name < b.name ? -1 : 1)),
       keyBytes: needed.reduce((sum, key) => sum + key.bytes, 0),
-      compressedKeyBytes: needed.reduce((sum, key) => sum + parameters.keyBytes(key.level).compressed, 0),
+      compressedKeyBytes: needed.reduce((sum, key) => sum + context.parameters.keyBytes(key.level).compressed, 0),
       workBytes: this.#backend.memory().peak - this.#recorded.bytes,
       counts: { ...this.#keys.uses, bootstraps: bootstrapsOf(this.#program) },
       work: { ...this.#backend.work },
-      keySequence: this.#recorded.sequence,
+      keySequence: sequence.map(({ name, level }) => sized(name, level)),
     };
   }
 }
@@ -148,12 +176,6 @@ export function keyBudget(memoryBytes: number, { workBytes, keys }: Requirements
 }
 
 /** Bytes of keys that a run pages into backend memory when resident keys may take `budget` bytes. */
-export function keyTraffic(needed: Requirements, context: Context, budget: number): number {
-  return pagedBytes(needed.keySequence, budget, ({ name, level }) =>
-    residentKeyBytes(
-      context,
-      level,
-      name === "dense-to-sparse" ? ephemeralSpecialCount : context.parameters.specialCount,
-    ),
-  );
+export function keyTraffic({ keySequence }: Requirements, budget: number): number {
+  return pagedBytes(keySequence, budget, ({ bytes }) => bytes);
 }

@@ -2,6 +2,7 @@
 
 export { CountingKeys, type KeyUses } from "./counting-keys.ts";
 export { type DeviceKind, deviceKinds } from "./device/messages.ts";
+export { shardingOf } from "./device/sharding.ts";
 export { digestOf } from "./digest.ts";
 export {
   keyBudget,

@@ -51,9 +51,11 @@ export class Bootstrapper implements Disposable {
   /**
    * Encodes the transforms.
    * @param slots power of two, 8 or more; ciphertexts of fewer slots may be bootstrapped as well
+   * @param like one of the same parameters and slots, in place of computing its matrices again: for contexts
+   *   that only count, as the values are others
    * @throws `parameters` when they have no bootstrapping part
    */
-  constructor(context: Context, slots: number = context.parameters.maximumSlots) {
+  constructor(context: Context, slots: number = context.parameters.maximumSlots, like?: Bootstrapper) {
     const { parameters } = context;
     const { input, reduced, output } = bootstrapLevels(parameters);
     const spec = parameters.spec.bootstrapping as BootstrappingSpec;
@@ -76,12 +78,21 @@ export class Bootstrapper implements Disposable {
       slots,
       this.inputLevel,
       q0 / 2 ** spec.logMessageRatio / parameters.scale,
+      like === undefined ? undefined : like.#toCoefficients,
     );
     // 1/n of the inverse FFT, 1/2 of the real part, the sine's interval, the factor of the trace.
     // Values count in multiples of q0; the sine wants a scale near its levels' moduli.
     const factor = 1 / (slots * 2 * this.#sine.series.interval[1] * (parameters.maximumSlots / slots));
     const gain = parameters.levelModulus(parameters.maximumLevel - spec.coefficientsToSlots) / q0;
-    this.#toSlots = toSlots(context, slots, spec.coefficientsToSlots, factor, gain, packed);
+    this.#toSlots = toSlots(
+      context,
+      slots,
+      spec.coefficientsToSlots,
+      factor,
+      gain,
+      packed,
+      like === undefined ? undefined : like.#toSlots,
+    );
   }
 
   /** Bytes of the encoded transforms. */

@@ -1,6 +1,6 @@
 /** The encoded transforms of bootstrapping: slots → coefficients and back. */
 import type { Context } from "../../ckks/index.ts";
-import { LinearTransform } from "../linear-transform.ts";
+import { type DiagonalMatrix, LinearTransform } from "../linear-transform.ts";
 import {
   coefficientFactors,
   doubleMatrix,
@@ -20,9 +20,17 @@ const steps = { babySteps: 8, hoistedSteps: 4 } as const;
 /**
  * Slots → coefficients, from `level` downwards.
  * @param gain what the scale of a ciphertext is multiplied by
+ * @param like transforms of the same parameters and slots to take the outlines of, in place of values
  */
-export function toCoefficients(context: Context, slots: number, level: number, gain: number): LinearTransform[] {
-  const factors = withoutNegativeIndices(slotFactors(slots, level), "last");
+export function toCoefficients(
+  context: Context,
+  slots: number,
+  level: number,
+  gain: number,
+  like?: readonly LinearTransform[],
+): LinearTransform[] {
+  const factors =
+    like?.map((transform) => transform.outline()) ?? withoutNegativeIndices(slotFactors(slots, level), "last");
   return factors.map((factor, i) => {
     const last = i === factors.length - 1;
     const scale = context.parameters.levelModulus(level - i) * (last ? gain : 1);
@@ -33,6 +41,7 @@ export function toCoefficients(context: Context, slots: number, level: number, g
 /**
  * Coefficients → slots, from the highest level downwards, times `factor`, the scale times `gain`.
  * With `packed` the slots are doubled: those of −i times the result follow those of the result.
+ * @param like see {@link toCoefficients}
  */
 export function toSlots(
   context: Context,
@@ -41,19 +50,26 @@ export function toSlots(
   factor: number,
   gain: number,
   packed: boolean,
+  like?: readonly LinearTransform[],
 ): LinearTransform[] {
-  const { parameters } = context;
+  const matrices = like?.map((transform) => transform.outline()) ?? slotMatrices(slots, count, factor, packed);
+  return matrices.map((matrix, i): LinearTransform => {
+    const level = context.parameters.maximumLevel - i;
+    const scale = context.parameters.levelModulus(level) * gain ** (1 / count);
+    return new LinearTransform(context, matrix, level, { scale, ...steps });
+  });
+}
+
+function slotMatrices(slots: number, count: number, factor: number, packed: boolean): DiagonalMatrix[] {
   let factors = coefficientFactors(slots, count);
   // The first factor has no compact diagonals anyway; its second half carries the factor −i on.
   if (packed)
     factors = factors.map((matrix, i) =>
       i === 0 ? doubleMatrix(moduloIndices(matrix, slots), 0, -1) : doubleMatrix(matrix, 1, 0),
     );
-  return withoutNegativeIndices(factors, "first").map((turned, i): LinearTransform => {
+  return withoutNegativeIndices(factors, "first").map((turned, i) => {
     // The operand of the first factor has period `slots`.
     const matrix = i === 0 ? moduloIndices(turned, slots) : turned;
-    const level = parameters.maximumLevel - i;
-    const scale = parameters.levelModulus(level) * gain ** (1 / count);
-    return new LinearTransform(context, scaleMatrix(matrix, factor ** (1 / count)), level, { scale, ...steps });
+    return scaleMatrix(matrix, factor ** (1 / count));
   });
 }

@@ -3,12 +3,14 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
+import { maximumRanks } from "../../kernels/index.ts";
 import { builtinConfig, builtinConfigNames, type ModelConfig, parseConfig } from "../../model/index.ts";
 import {
   checkStrategy,
   describeMode,
   explain,
   isCut,
+  leastMemory,
   makePlan,
   maximumDevices,
   type Planned,
@@ -56,7 +58,7 @@ export function planCommand(): Command {
     .requiredOption("--model <name>", `checkpoint directory, config.json, or ${builtinConfigNames.join(", ")}`)
     .option("--tokens <n>", "tokens of the text (default 128)")
     .option("--devices <n>", "devices", "2")
-    .option("--strategy <name>", "aegis, megatron, tensor, data, or all of them", "aegis")
+    .option("--strategy <name>", `${strategyNames.join(", ")}, or all of them`, "aegis")
     .option("--preset <name>", "encryption parameters", defaultPreset)
     .option("--program <file>", "plan this program in place of compiling one")
     .option("--memory <bytes>", "memory of a device, such as 40GiB (default 80GiB)")
@@ -81,14 +83,9 @@ async function plan(options: Options) {
       "argument",
       `--devices: expected 1 to ${maximumDevices}, got ${JSON.stringify(options.devices)}`,
     );
-  const strategies =
-    options.strategy === "all" ? strategyNames.filter((name) => !isCut(name)) : [checkStrategy(options.strategy)];
-  for (const name of strategies) {
-    if (isCut(name))
-      throw new AegisError("plan", `strategy ${name}: plans on ciphertexts that are cut are not made yet`, {
-        hint: "use aegis, megatron, tensor or data",
-      });
-  }
+  const strategies = options.strategy === "all" ? strategyNames : [checkStrategy(options.strategy)];
+  if (options.explain === true && isCut(strategies[0] as StrategyName))
+    throw new AegisError("argument", `--explain: strategy ${options.strategy} runs everything on every device`);
   const memoryBytes = options.memory === undefined ? defaultMemory : parseBytes("--memory", options.memory, mostMemory);
   const start = performance.now();
   const { config, calibration } = await describe(options.model);
@@ -102,15 +99,21 @@ async function plan(options: Options) {
   const settingStart = performance.now();
   const setting = planSetting(program, parameters, digestOf(program), referenceTimes);
   const settingSeconds = (performance.now() - settingStart) / 1000;
-  const chunkBytes = Math.min(defaultChunkBytes, memoryBytes / 4);
-  const plans = strategies.map((strategy) => {
+  const leftOut: { strategy: StrategyName; reason: string }[] = [];
+  const plans = strategies.flatMap((strategy) => {
     const began = performance.now();
-    const planned = makePlan(program, setting, { devices, strategy, overlap: options.overlap, chunkBytes });
-    return { strategy, planned, seconds: (performance.now() - began) / 1000 };
+    try {
+      const planned = makePlan(program, setting, { devices, strategy, overlap: options.overlap, memoryBytes });
+      return [{ strategy, planned, seconds: (performance.now() - began) / 1000 }];
+    } catch (error) {
+      if (strategies.length === 1 || !(error instanceof AegisError && error.code === "plan")) throw error;
+      leftOut.push({ strategy, reason: error.message });
+      return [];
+    }
   });
   const [chosen] = plans as [(typeof plans)[number]];
   requireFit(chosen.planned, memoryBytes, chosen.strategy, (more) =>
-    makePlan(program, setting, { devices: more, strategy: chosen.strategy, overlap: options.overlap, chunkBytes }),
+    makePlan(program, setting, { devices: more, strategy: chosen.strategy, overlap: options.overlap, memoryBytes }),
   );
   if (options.out !== undefined) await writeWhole(options.out, printPlan(chosen.planned.plan));
   return {
@@ -140,6 +143,7 @@ async function plan(options: Options) {
       steps: planned.plan.steps.length,
       planSeconds: seconds,
     })),
+    ...(leftOut.length === 0 ? {} : { leftOut }),
     ...(options.explain === true
       ? { explanation: explained(program, chosen.planned, setting, devices, chosen.strategy) }
       : {}),
@@ -154,18 +158,21 @@ function explained(
   strategy: StrategyName,
 ) {
   const { parameters: ring, bootstrapInput, costs } = setting;
-  return explain(program, modes, { devices, strategy, overlap, ring, bootstrapInput, costs }).map((entry) => {
-    const operation = program.operations[entry.index] as Operation;
-    return {
-      operation: entry.operation,
-      times: entry.times,
-      chosen: describeMode(program, operation, entry.chosen),
-      rejected: entry.rejected.map(({ mode, slowerBy }) => ({
-        mode: describeMode(program, operation, mode),
-        slowerBySeconds: slowerBy,
-      })),
-    };
-  });
+  const chunkBytes = defaultChunkBytes;
+  return explain(program, modes, { devices, strategy, overlap, ring, chunkBytes, bootstrapInput, costs }).map(
+    (entry) => {
+      const operation = program.operations[entry.index] as Operation;
+      return {
+        operation: entry.operation,
+        times: entry.times,
+        chosen: describeMode(program, operation, entry.chosen),
+        rejected: entry.rejected.map(({ mode, slowerBy }) => ({
+          mode: describeMode(program, operation, mode),
+          slowerBySeconds: slowerBy,
+        })),
+      };
+    },
+  );
 }
 
 /** Throws `plan` with what fills the memory, and with how many devices it would do. */
@@ -175,25 +182,23 @@ function requireFit(
   strategy: StrategyName,
   withDevices: (devices: number) => Planned,
 ): void {
-  const most = planned.memory.reduce((a, b) => (b.total > a.total ? b : a));
-  if (most.total <= limit) return;
-  const parts = `${formatBytes(most.activations)} of ciphertexts, ${formatBytes(most.workspace)} of workspace, ${formatBytes(most.keys)} of keys`;
+  const most = planned.memory.reduce((a, b) => (leastMemory(b) > leastMemory(a) ? b : a));
+  if (leastMemory(most) <= limit) return;
+  const parts = `${formatBytes(most.activations)} of ciphertexts, ${formatBytes(most.workspace)} of workspace, ${formatBytes(leastMemory(most) - most.activations - most.workspace)} for keys, which are paged`;
   let enough: number | undefined;
   const start = performance.now();
   let devices = planned.plan.devices * 2;
-  for (; devices <= maximumDevices && performance.now() - start < patienceMilliseconds; devices *= 2) {
-    if (withDevices(devices).memory.some(({ total }) => total > limit)) continue;
+  const maximum = isCut(strategy) ? maximumRanks : maximumDevices;
+  for (; devices <= maximum && performance.now() - start < patienceMilliseconds; devices *= 2) {
+    if (withDevices(devices).memory.some((one) => leastMemory(one) > limit)) continue;
     enough = devices;
     break;
   }
   throw new AegisError(
     "plan",
-    `strategy ${strategy} needs ${formatBytes(most.total)} on a device (${parts}), it has ${formatBytes(limit)}`,
+    `strategy ${strategy} needs ${formatBytes(leastMemory(most))} on a device (${parts}), it has ${formatBytes(limit)}`,
     {
-      hint:
-        enough === undefined
-          ? `${Math.min(devices, maximumDevices) / 2} devices are not enough`
-          : `${enough} devices would do`,
+      hint: enough === undefined ? `${Math.floor(devices / 2)} devices are not enough` : `${enough} devices would do`,
     },
   );
 }
@@ -251,6 +256,7 @@ function print(result: Awaited<ReturnType<typeof plan>>): void {
       ]),
     ),
   );
+  for (const { strategy, reason } of result.leftOut ?? []) printLine(`no plan for ${strategy}: ${reason}`);
   for (const { operation, times, chosen, rejected } of result.explanation ?? []) {
     printLine(`${operation}${times > 1 ? ` (${times} times)` : ""}: ${chosen}`);
     for (const { mode, slowerBySeconds } of rejected)

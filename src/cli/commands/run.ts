@@ -26,7 +26,7 @@ export function runCommand(): Command {
     .option("--preset <name>", "encryption parameters (aegis params lists them)", defaultPreset)
     .option("--backend <name>", "wasm or reference", "wasm")
     .option("--devices <n>", "thread devices, each with memory of its own", "1")
-    .option("--strategy <name>", "aegis, megatron, tensor or data", "aegis")
+    .option("--strategy <name>", "aegis, megatron, tensor, data, limb, limb-ib, limb-oa or coefficient", "aegis")
     .option("--no-overlap", "send only when something is asked for")
     .option("--memory <bytes>", "memory of a device, such as 2GiB (default 4GiB)")
     .option("--program <file>", "a program from aegis compile --out")

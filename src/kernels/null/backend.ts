@@ -55,6 +55,11 @@ export class NullBackend implements Backend {
     return this.#allocator.report();
   }
 
+  /** The peak counts from what is in use now. */
+  forgetPeak(): void {
+    this.#allocator.forgetPeak();
+  }
+
   onPressure(release: () => boolean): () => void {
     return this.#allocator.onPressure(release);
   }

@@ -3,6 +3,9 @@ import { type CollectiveName, type Communicator, collectiveNames } from "./commu
 
 const nothing = new Uint32Array(0);
 
+/** Called with the bytes of every collective. */
+export type CountListener = (name: CollectiveName, bytes: number) => void;
+
 /** Counts what one rank sends, in bytes, once for every receiver. Gives back empty arrays. */
 export class CountingCommunicator implements Communicator {
   readonly rank: number;
@@ -13,9 +16,12 @@ export class CountingCommunicator implements Communicator {
   /** Collectives taken part in so far. */
   readonly calls: Record<CollectiveName, number> = zeros();
 
-  constructor(rank: number, size: number) {
+  readonly #onCount: CountListener | undefined;
+
+  constructor(rank: number, size: number, onCount?: CountListener) {
     this.rank = rank;
     this.size = size;
+    this.#onCount = onCount;
   }
 
   /** Bytes of all collectives. */
@@ -48,6 +54,7 @@ export class CountingCommunicator implements Communicator {
   #count(name: CollectiveName, words: number): void {
     this.calls[name]++;
     this.bytes[name] += 4 * words;
+    this.#onCount?.(name, 4 * words);
   }
 }
 

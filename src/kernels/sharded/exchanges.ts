@@ -15,6 +15,8 @@ export interface Exchanges {
   replicate(x: Limbs): void;
   /** Calls `load`, which writes limbs of the evaluation key of one gadget digit, and returns its result. */
   ofDigit<T>(digit: number, load: () => T): T;
+  /** Limbs of these primes that this device holds of one half of the key of a gadget digit, each of `limbStride` bytes. */
+  keyLimbs(moduli: readonly number[], digit: number): number;
 }
 
 /** One device: all limbs are at hand. */
@@ -24,6 +26,7 @@ export const noExchanges: Exchanges = Object.freeze({
   afterModDown: () => undefined,
   replicate: () => undefined,
   ofDigit: <T>(_digit: number, load: () => T): T => load(),
+  keyLimbs: (moduli: readonly number[]) => moduli.length,
 });
 
 /** Kernels that hold one device's share of every polynomial. */

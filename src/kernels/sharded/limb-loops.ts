@@ -21,10 +21,9 @@ export class LimbLoops {
 
   /** Limbs made of nothing, each where `layouts` says. */
   create(dst: Limbs, layouts: readonly Layout[], step: Step): void {
-    this.#memory.lay(dst, layouts);
-    for (const [i, layout] of layouts.entries()) {
-      if (isHeldBy(layout, this.#memory.rank)) step(this.#memory.limb(dst, i), i);
-    }
+    const memory = this.#memory;
+    memory.lay(dst, layouts);
+    for (let i = 0; i < layouts.length; i++) if (isHeldBy(layouts[i], memory.rank)) step(memory.limb(dst, i), i);
   }
 
   /** A linear map of single limbs: the result is where the operand is. `step` gets the operand's limb as well. */
@@ -66,7 +65,7 @@ export class LimbLoops {
     for (const [k, { dst }] of sums.entries()) memory.lay(dst, plans[k].layouts);
     for (const i of (sums[0] as ProductSum).dst.moduli.keys()) {
       const tasks = plans.map((plan, k) => ({ sum: sums[k], ...plan.tasks[i] }));
-      const same = tasks.every(({ terms, onto }) => onto === tasks[0].onto && String(terms) === String(tasks[0].terms));
+      const same = tasks.every(({ terms, onto }) => onto === tasks[0].onto && equal(terms, tasks[0].terms));
       for (const group of same ? [tasks] : tasks.map((task) => [task])) {
         const { terms, onto } = group[0];
         if (terms.length === 0) continue;
@@ -93,14 +92,22 @@ export class LimbLoops {
     const layouts: Layout[] = [];
     const tasks = dst.moduli.map((modulus, i) => {
       const home = placement.home(modulus);
-      const factors = first.map((layout, t) => productLayout(layout[i], second[t][i]));
-      const summands = accumulate ? [before[i], ...factors] : factors;
-      const layout = summands.reduce((sum, summand) => (sum === unwritten ? summand : sumLayout(sum, summand, home)));
+      const factors: Layout[] = [];
+      let layout = accumulate ? before[i] : unwritten;
+      for (let t = 0; t < first.length; t++) {
+        const factor = productLayout(first[t][i], second[t][i]);
+        factors.push(factor);
+        layout = layout === unwritten ? factor : sumLayout(layout, factor, home);
+      }
       layouts.push(layout);
-      const counts = (summand: Layout): boolean => contributes(summand, layout, rank, home);
-      const terms = [...factors.keys()].filter((t) => counts(factors[t]));
-      return { terms, onto: accumulate && counts(before[i]) };
+      const terms: number[] = [];
+      for (let t = 0; t < factors.length; t++) if (contributes(factors[t], layout, rank, home)) terms.push(t);
+      return { terms, onto: accumulate && contributes(before[i], layout, rank, home) };
     });
     return { layouts, tasks };
   }
+}
+
+function equal(a: readonly number[], b: readonly number[]): boolean {
+  return a === b || (a.length === b.length && a.every((value, i) => value === b[i]));
 }

@@ -10,6 +10,7 @@ import { asPartial, cutAt, isHeldBy, isPartial, type Layout, unwritten, whole } 
 import { type Item, LimbExchange } from "./limb-exchange.ts";
 import { hold, type Page, type PageTable } from "./pages.ts";
 import type { Placement } from "./sharding.ts";
+import { heldKeyLimbs } from "./shares.ts";
 
 export class LimbMemory implements Exchanges {
   readonly inTransforms = false;
@@ -49,8 +50,8 @@ export class LimbMemory implements Exchanges {
     return this.#pages.allocate(this.inner, limbs, this.unit);
   }
 
-  release(address: number, limbs: number): void {
-    this.#pages.release(address, limbs, this.unit);
+  release(address: number): void {
+    this.#pages.release(address);
   }
 
   /** Layout of what is loaded, drawn or set to zero. */
@@ -72,25 +73,28 @@ export class LimbMemory implements Exchanges {
    * `missing`.
    */
   layouts(x: Limbs, unit = this.unit, missing = (modulus: number) => this.stored(modulus)): Layout[] {
-    return x.moduli.map((modulus, i) => {
+    const { moduli } = x;
+    const layouts = new Array<Layout>(moduli.length);
+    for (let i = 0; i < moduli.length; i++) {
       const page = this.page(x, i, unit);
       if (page.layout === unwritten) {
-        page.layout = missing(modulus);
+        page.layout = missing(moduli[i]);
         if (isHeldBy(page.layout, this.rank)) hold([page]);
       }
-      return page.layout;
-    });
+      layouts[i] = page.layout;
+    }
+    return layouts;
   }
 
   /** Lays limbs out; those that this rank holds get memory. */
   lay(x: Limbs, layouts: readonly Layout[]): void {
-    const held: Page[] = [];
-    for (const [i, layout] of layouts.entries()) {
+    const missing: Page[] = [];
+    for (let i = 0; i < layouts.length; i++) {
       const page = this.page(x, i);
-      page.layout = layout;
-      if (isHeldBy(layout, this.rank)) held.push(page);
+      page.layout = layouts[i];
+      if (page.block === undefined && isHeldBy(layouts[i], this.rank)) missing.push(page);
     }
-    hold(held);
+    if (missing.length > 0) hold(missing);
   }
 
   /** Limb i in the memory of the backend. */
@@ -176,6 +180,11 @@ export class LimbMemory implements Exchanges {
       this.put({ address: page.address, moduli: this.single(modulus) }, words);
     });
     for (const { page } of cut) page.layout = whole;
+  }
+
+  keyLimbs(moduli: readonly number[], digit: number): number {
+    const held = heldKeyLimbs(this.placement, this.size, this.rank, moduli, digit);
+    return (held * this.inner.limbStride) / this.unit;
   }
 
   ofDigit<T>(digit: number, load: () => T): T {

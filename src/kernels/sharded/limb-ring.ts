@@ -53,8 +53,8 @@ export class LimbRing implements ShardedKernels {
     return this.#memory.allocate(limbs);
   }
 
-  release(address: number, limbs: number): void {
-    this.#memory.release(address, limbs);
+  release(address: number): void {
+    this.#memory.release(address);
   }
 
   write(dst: Limbs, index: number, words: Uint32Array): void {

@@ -11,7 +11,7 @@ test("addresses are the same on every rank, memory is where pages are held", () 
     const pages = [0, 1, 2, 3].map((i) => table.at(first + 40 * i));
     hold(pages.filter((_, i) => i % 2 === rank || i === 0));
     expect(backend.memory().used).toBe((rank === 0 ? 2 : 3) * ring.limbStride);
-    table.release(first, 4, 40);
+    table.release(first);
     expect(backend.memory().used).toBe(0);
     expect(() => table.at(first)).toThrow("virtual address");
     return [first, table.allocate(ring, 1, 40)];
@@ -34,5 +34,5 @@ test("pages that are held together lie side by side; a block goes with its last 
   expect(backend.memory().used).toBe(3 * ring.limbStride);
   pages[1].drop();
   expect(backend.memory().used).toBe(0);
-  table.release(first, 3, 1);
+  table.release(first);
 });

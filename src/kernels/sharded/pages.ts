@@ -1,7 +1,9 @@
 /**
  * Virtual memory of a rank: limbs have addresses on every rank, memory only where they are held.
- * Addresses are never used twice (2^53 of them last), so that all ranks give out the same ones.
+ * Every allocation has a span of addresses of its own, numbered one after another and never used
+ * twice (2^27 of them last), so that all ranks give out the same ones and a page is found by its number.
  */
+import { AegisError } from "../../base/errors.ts";
 import { invariant } from "../../base/validate.ts";
 import type { RingKernels } from "../backend.ts";
 import { type Layout, unwritten } from "./layout.ts";
@@ -36,29 +38,40 @@ export class Page {
   }
 }
 
+/** Addresses of one allocation. */
+const spanBytes = 2 ** 26;
+
+/** Pages of one allocation, `unit` apart. */
+interface Span {
+  readonly pages: readonly Page[];
+  readonly unit: number;
+}
+
 export class PageTable {
-  readonly #pages = new Map<number, Page>();
-  #next = 64;
+  readonly #spans = new Map<number, Span>();
+  #next = 1;
 
   /** Address of `limbs` new pages, `unit` apart. */
   allocate(kernels: RingKernels, limbs: number, unit: number): number {
-    const address = this.#next;
-    for (let i = 0; i < limbs; i++) this.#pages.set(address + i * unit, new Page(kernels));
-    this.#next += Math.max(1, limbs) * unit;
-    return address;
+    invariant(limbs * unit <= spanBytes, `${limbs} limbs do not fit into a span of ${spanBytes} bytes`);
+    const number = this.#next++;
+    this.#spans.set(number, { pages: Array.from({ length: limbs }, () => new Page(kernels)), unit });
+    return number * spanBytes;
   }
 
-  release(address: number, limbs: number, unit: number): void {
-    for (let i = 0; i < limbs; i++) {
-      this.at(address + i * unit).drop();
-      this.#pages.delete(address + i * unit);
-    }
+  /** Gives back all of an allocation. */
+  release(address: number): void {
+    const number = Math.floor(address / spanBytes);
+    for (const page of this.#spans.get(number)?.pages ?? []) page.drop();
+    this.#spans.delete(number);
   }
 
   at(address: number): Page {
-    const page = this.#pages.get(address);
-    invariant(page !== undefined, `no limb is at virtual address ${address}`);
-    return page;
+    const number = Math.floor(address / spanBytes);
+    const span = this.#spans.get(number);
+    const page = span?.pages[(address - number * spanBytes) / span.unit];
+    if (page !== undefined) return page;
+    throw new AegisError("internal", `no limb is at virtual address ${address}`);
   }
 }
 

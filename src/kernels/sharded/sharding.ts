@@ -54,6 +54,12 @@ export function checkRanks({ name, chain }: Sharding, size: number): void {
   if (!Number.isInteger(size) || size < 1 || size > maximumRanks) {
     throw new AegisError("plan", `sharding ${name}: expected 1 to ${maximumRanks} devices, got ${size}`);
   }
+  const limbs = limbsOf(chain);
+  if (name !== "coefficient" && limbs > 0 && size > limbs) {
+    throw new AegisError("plan", `sharding ${name}: ${size} devices for ${limbs} limbs leave some without any`, {
+      hint: `use at most ${limbs} devices`,
+    });
+  }
   if (name === "coefficient" && ((size & (size - 1)) !== 0 || Math.max(4, size) * size > 2 ** chain.logN)) {
     throw new AegisError(
       "plan",
@@ -61,6 +67,11 @@ export function checkRanks({ name, chain }: Sharding, size: number): void {
       { hint: "use a limb sharding for other numbers of devices" },
     );
   }
+}
+
+/** Limbs of polynomials over all primes. */
+function limbsOf({ specialCount, digits }: PrimeChain): number {
+  return specialCount + (digits.at(-1)?.[1] ?? 0);
 }
 
 /** Where a limb sharding puts what. */
@@ -81,7 +92,7 @@ export function placement({ name, chain }: Sharding, size: number): Placement {
   }
   const replicated = name === "limb-ib";
   const stored = (modulus: number): Layout => (replicated && special(modulus) ? whole : cutAt(roundRobin(modulus)));
-  const limbs = chain.specialCount + (chain.digits.at(-1)?.[1] ?? 0);
+  const limbs = limbsOf(chain);
   const everywhere = replicated ? chain.specialCount : 0;
   return {
     home: roundRobin,

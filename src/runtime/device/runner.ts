@@ -9,9 +9,12 @@ import { AegisError, withPath } from "../../base/errors.ts";
 import type { Ciphertext } from "../../ckks/index.ts";
 import {
   type ComputeStep,
+  type CutStep,
   inputNumbers,
+  isUsed,
   moduleOf,
   type Plan,
+  type Some,
   type Step,
   type Uses,
   usesOf,
@@ -25,7 +28,6 @@ import {
   range,
   readsOf,
   type Tensor,
-  wholePart,
 } from "../../program/index.ts";
 import {
   type Constants,
@@ -121,7 +123,7 @@ export class Runner {
       else if (step.kind === "compute") {
         const part = step.parts[this.rank];
         if (part !== null && part !== undefined) this.#compute(step, operation, part);
-      } else this.#cut(step.operation, operation);
+      } else this.#cut(step, operation);
     });
   }
 
@@ -133,7 +135,10 @@ export class Runner {
       const operation = program.operations[step.operation] as Operation;
       withPath(describeOperation(operation), () => this.#exchange.end(step));
     }
-    for (const key of this.#uses.ended[index] as readonly string[]) if (!this.#isOutput(key)) this.tensors.drop(key);
+    for (const { tensor, numbers } of this.#uses.ended[index] as readonly Some[]) {
+      if (tensor === program.output) continue;
+      for (const number of numbers) this.tensors.drop(`${tensor} ${number}`);
+    }
   }
 
   /** Waits until all that was sent has left and all that is expected has come. */
@@ -188,11 +193,10 @@ export class Runner {
     }
   }
 
-  /** All of an operation on this device's share of every ciphertext. */
-  #cut(index: number, operation: Operation): void {
+  /** Results of an operation, on this device's share of every ciphertext. */
+  #cut({ operation: index, part }: CutStep, operation: Operation): void {
     const { program, cut, constants } = this.#setting;
     if (cut === undefined) throw new AegisError("plan", "this device does not work on ciphertexts that are cut");
-    const part = wholePart(program, operation);
     const inputs = this.#inputs(operation, part);
     const results = this.clock.computing(index, () =>
       executeOperation(cut, program, operation, inputs, constants, part),
@@ -224,7 +228,8 @@ export class Runner {
   }
 
   #wanted(key: string): boolean {
-    return this.#uses.used.has(key) || this.#isOutput(key);
+    const space = key.lastIndexOf(" ");
+    return isUsed(this.#uses, key.slice(0, space), Number(key.slice(space + 1))) || this.#isOutput(key);
   }
 
   #isOutput(key: string): boolean {

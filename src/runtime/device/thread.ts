@@ -12,7 +12,7 @@ import {
   scatterCiphertext,
 } from "../../ckks/index.ts";
 import { type Backend, createReferenceBackend, createWasmBackend, shardedBackend } from "../../kernels/index.ts";
-import { type CutStrategy, cutStrategies, type Step } from "../../placement/index.ts";
+import { isCut, type Step } from "../../placement/index.ts";
 import { slotsOf } from "../../program/index.ts";
 import { Environment, weightsOf } from "../../transformer/index.ts";
 import { CountingKeys } from "../counting-keys.ts";
@@ -28,12 +28,12 @@ serve({ run: (input: DeviceInput, device: Device) => run(input, device) });
 async function run(input: DeviceInput, { endpoint, data, post }: Device): Promise<DeviceResult> {
   const start = data as DeviceStart;
   const { program, plan } = start;
+  const { ledger } = endpoint;
+  ledger.counting = false;
   const inner = await openBackend(start);
   const parameters = new Parameters(start.spec);
-  const cut = (cutStrategies as readonly string[]).includes(plan.strategy);
-  const backend = cut
-    ? shardedBackend(inner, endpoint.communicator, shardingOf(plan.strategy as CutStrategy, parameters))
-    : inner;
+  const sharding = isCut(plan.strategy) ? shardingOf(plan.strategy, parameters) : undefined;
+  const backend = sharding === undefined ? inner : shardedBackend(inner, endpoint.communicator, sharding);
   const context = new Context(parameters, backend);
   using keys = new KeyStore(context, { residentBytes: start.residentKeyBytes });
   for (const key of start.keys) keys.add(key);
@@ -52,7 +52,7 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     environment,
     constants: weightsOf(start.weights),
     endpoint,
-    ...(cut ? { cut: environment } : {}),
+    ...(sharding === undefined ? {} : { cut: environment }),
   });
   // Inside long operations: the device lives, and what is queued moves on.
   pulse = (): void => runner.pulse();
@@ -63,10 +63,13 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     for (const [i, number] of input.numbers.entries())
       runner.give(number, scatterCiphertext(context, input.ciphertexts[i] as (typeof input.ciphertexts)[number]));
   } else await restoreState(runner, context, input.resume.path);
+  ledger.counting = true;
   for (let index = first; index < plan.steps.length; index++) {
     if (index > first && stops.has(index)) {
       runner.settle();
+      ledger.counting = false;
       const saved = await saveState(runner, input.checkpoint as string, index, endpoint.rank);
+      ledger.counting = true;
       post({ kind: "checkpoint", index, ...saved } satisfies DeviceMessage);
     }
     if (names(plan.steps[index] as Step, endpoint.rank)) post({ kind: "step", index } satisfies DeviceMessage);
@@ -74,22 +77,24 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     keyBytes = Math.max(keyBytes, keys.memory().resident);
   }
   runner.settle();
-  const sent = endpoint.ledger.bytes; // what leaves for the client is not between devices
-  const numbers = runner.outputNumbers();
-  const output = runner.takeOutput().map((ciphertext) => whole(ciphertext, program.output));
+  ledger.counting = false;
+  // Of ciphertexts that are cut, the first device puts the shares together.
+  const root = sharding === undefined ? endpoint.rank : 0;
+  const numbers = root === endpoint.rank ? runner.outputNumbers() : [];
+  const output = runner.takeOutput().map((ciphertext) => whole(ciphertext, program.output, root));
   const { peak } = inner.memory();
   runner.dispose();
   inner.dispose();
   return {
     numbers,
-    output,
+    output: root === endpoint.rank ? output : [],
     computeSeconds: runner.clock.compute,
     exposedSeconds: runner.clock.exposed,
     operations: Array.from(runner.clock.operations),
     peakBytes: peak,
     keyBytes,
     uses: counting.uses,
-    sent,
+    sent: ledger.bytes,
   };
 }
 
@@ -99,10 +104,10 @@ async function openBackend({ kind, memoryBytes }: DeviceStart): Promise<Backend>
     : createReferenceBackend({ maximumBytes: memoryBytes });
 }
 
-/** The words of an output, and its memory freed. */
-function whole(ciphertext: Ciphertext, name: string) {
+/** The words of an output on device `root`, and its memory freed. */
+function whole(ciphertext: Ciphertext, name: string, root: number) {
   using a = ciphertext;
-  return withPath(name, () => gatherCiphertext(a));
+  return withPath(name, () => gatherCiphertext(a, root));
 }
 
 /** Whether a step has work for a device. */

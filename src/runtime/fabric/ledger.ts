@@ -16,6 +16,11 @@ function noBytes(): Record<CollectiveName, number> {
 export class Ledger {
   /** The part of the model that is running; what is sent from now on counts for it. */
   module = "";
+  /**
+   * Whether messages count: not those by which devices that share ciphertexts set themselves up, save a
+   * checkpoint or put the result together for the client.
+   */
+  counting = true;
   #total = 0;
   #byCollective = noBytes();
   #byModule = new Map<string, number>();
@@ -31,6 +36,7 @@ export class Ledger {
 
   /** @param bytes of the payload times the number of its receivers */
   count(collective: CollectiveName, bytes: number): void {
+    if (!this.counting) return;
     this.#total += bytes;
     this.#byCollective[collective] += bytes;
     this.#byModule.set(this.module, (this.#byModule.get(this.module) ?? 0) + bytes);

@@ -4,12 +4,15 @@
  */
 import { AegisError } from "../../base/errors.ts";
 import type { Communicator } from "../../kernels/sharded/communicator.ts";
+import { CountingCommunicator } from "../../kernels/sharded/counting.ts";
 import type { Endpoint, Message } from "./endpoint.ts";
 import { Ledger } from "./ledger.ts";
 
 export interface LocalFabricOptions {
   /** Words of a payload that are really moved; the rest is only counted. Default: all. */
   readonly wordsMoved?: number;
+  /** The devices are null devices: collectives inside operations move nothing and are counted. */
+  readonly counts?: boolean;
   /** Called with every heartbeat. */
   readonly onBeat?: () => void;
 }
@@ -28,15 +31,21 @@ export class LocalEndpoint implements Endpoint {
   aborted = false;
   readonly #boxes: readonly Map<string, Uint32Array[]>[];
   readonly #options: LocalFabricOptions;
+  readonly #communicator: Communicator | undefined;
 
   constructor(rank: number, boxes: readonly Map<string, Uint32Array[]>[], options: LocalFabricOptions) {
     this.rank = rank;
     this.size = boxes.length;
     this.#boxes = boxes;
     this.#options = options;
+    if (options.counts === true)
+      this.#communicator = new CountingCommunicator(rank, boxes.length, (name, bytes) =>
+        this.ledger.count(name, bytes),
+      );
   }
 
   get communicator(): Communicator {
+    if (this.#communicator !== undefined) return this.#communicator;
     throw new AegisError("plan", "devices that are stepped in turn cannot work on cut ciphertexts together");
   }
 

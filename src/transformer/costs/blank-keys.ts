@@ -10,6 +10,7 @@ import { isSharded } from "../../kernels/index.ts";
 export class BlankKeys implements KeySource {
   readonly #context: Context;
   readonly #made = new Map<string, LoadedKey>();
+  #bytes = 0;
 
   constructor(context: Context) {
     this.#context = context;
@@ -17,22 +18,33 @@ export class BlankKeys implements KeySource {
 
   /** Backend memory that they take. */
   get bytes(): number {
-    const polys = new Set([...this.#made.values()].flatMap(({ a, b }) => [...a, ...b]));
-    return [...polys].reduce((sum, poly) => sum + poly.bytes, 0);
+    return this.#bytes;
+  }
+
+  dispose(): void {
+    for (const poly of new Set([...this.#made.values()].flatMap(({ a, b }) => [...a, ...b]))) poly.dispose();
+    this.#made.clear();
   }
 
   key(name: KeyName, level: number): LoadedKey {
-    const specialCount = name === "dense-to-sparse" ? ephemeralSpecialCount : this.#context.parameters.specialCount;
+    const specialCount = specialCountOf(name, this.#context);
     const shape = `${level} ${specialCount}`;
     let key = this.#made.get(shape);
     if (key === undefined) {
+      const before = this.#context.backend.memory().used;
       key = isSharded(this.#context.ring.kernels)
         ? blankKey(this.#context, level, specialCount)
         : unwrittenKey(this.#context, level, specialCount);
+      this.#bytes += this.#context.backend.memory().used - before;
       this.#made.set(shape, key);
     }
     return key;
   }
+}
+
+/** Special primes that a key is over. */
+export function specialCountOf(name: KeyName, { parameters }: Context): number {
+  return name === "dense-to-sparse" ? ephemeralSpecialCount : parameters.specialCount;
 }
 
 function unwrittenKey(context: Context, level: number, specialCount: number): LoadedKey {

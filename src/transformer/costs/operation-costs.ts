@@ -4,7 +4,7 @@
  * that follow the operators' loops. Short operations are run on the null backend.
  */
 import type { Bootstrapper } from "../../circuits/index.ts";
-import { type Ciphertext, type Context, Evaluator } from "../../ckks/index.ts";
+import { type Ciphertext, type Context, Evaluator, type KeySource } from "../../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../../kernels/index.ts";
 import {
   bootstrapPairs,
@@ -74,13 +74,13 @@ export class OperationCosts {
     { meter, units }: OperationCostsOptions = {},
   ) {
     this.#program = program;
-    const evaluator = new Evaluator(context, new BlankKeys(context));
+    const evaluator = new Evaluator(context, uncountedKeys(new BlankKeys(context), backend));
     this.#environment = new Environment(evaluator, program.geometry, program.length, bootstrapper);
     this.#metered = meter !== undefined;
     const work = (): number[] => kernelNames.map((name) => backend.work[name]);
     const read: Meter = meter === undefined ? work : () => [...work(), ...meter()];
     this.#size = read().length;
-    this.units = units ?? new UnitCache(read, this.#metered);
+    this.units = units ?? new UnitCache(read);
   }
 
   /** Kernel work at `operation.level`. */
@@ -324,8 +324,17 @@ export class OperationCosts {
       kept += mine;
       sizes.set(pair.length, (sizes.get(pair.length) ?? 0) + 1);
     }
-    for (const [size, times] of sizes) add(total, this.#bootstrap(size, operation.level as number), times);
+    for (const [size, times] of sizes) this.#refreshPairs(total, size, times, operation.level as number);
     if (kept > 0) add(total, this.#unit("copy", operation.target), kept);
+  }
+
+  /** Above the lowest level that bootstrapping takes, only forming the pair is more work. */
+  #refreshPairs(total: Float64Array, size: number, times: number, level: number): void {
+    const lowest = Math.min(level, this.#environment.bootstrapper?.inputLevel ?? level);
+    add(total, this.#bootstrap(size, lowest), times);
+    if (size === 1 || level === lowest) return;
+    add(total, this.#unit("pair", level), times);
+    add(total, this.#unit("pair", lowest), -times);
   }
 
   /** One bootstrapping of one ciphertext or of a pair. */
@@ -371,6 +380,18 @@ export class OperationCosts {
     if (operation.kind !== "polynomial") return shape;
     return `${shape} ${operation.coefficients.map((c) => (c === 0 ? "0" : "x")).join("")} ${operation.mask}`;
   }
+}
+
+/** Keys are made when they are asked for first, which is no work of the operation. */
+function uncountedKeys(keys: KeySource, { work }: NullBackend): KeySource {
+  return {
+    key: (name, level) => {
+      const before = { ...work };
+      const key = keys.key(name, level);
+      Object.assign(work, before);
+      return key;
+    },
+  };
 }
 
 /** Diagonals that a part sums: giant steps, and baby steps by key block. */

@@ -20,6 +20,11 @@ export class RecordingKeys implements KeySource {
     return this.#blank.bytes;
   }
 
+  /** Frees the stand-ins. */
+  dispose(): void {
+    this.#blank.dispose();
+  }
+
   key(name: KeyName, level: number): LoadedKey {
     this.sequence.push({ name, level });
     this.levels.set(name, Math.max(level, this.levels.get(name) ?? 0));

@@ -1,7 +1,6 @@
 /**
  * What operations of the long layout are made of: the scheme's own code, run once for each kind and
- * level on a null backend. On ranks the first run of a unit makes what contexts keep (keys), the
- * second is measured. Operands are laid out as in real runs, since a sharded backend asks for more exchanges
+ * level on a null backend. Operands are laid out as in real runs, since a sharded backend asks for more exchanges
  * when a sum over QP lies spread over the ranks.
  */
 import { Ciphertext, type ExtendedCiphertext, Multiplier, TensorAccumulator } from "../../ckks/index.ts";
@@ -14,6 +13,7 @@ export type Meter = () => readonly number[];
 
 export const unitNames = [
   "copy",
+  "pair",
   "hoist",
   "rotate",
   "rotate-extended",
@@ -45,20 +45,16 @@ export type Prepare = (keep: Keep) => () => void;
 /** Measures pieces of code once each. */
 export class UnitCache {
   readonly #meter: Meter;
-  readonly #warm: boolean;
   readonly #known = new Map<string, Float64Array>();
 
-  /** @param warm run units once before they are measured */
-  constructor(meter: Meter, warm: boolean) {
+  constructor(meter: Meter) {
     this.#meter = meter;
-    this.#warm = warm;
   }
 
   /** How much the meter goes up. */
   measure(key: string, prepare: Prepare): Float64Array {
     const known = this.#known.get(key);
     if (known !== undefined) return known;
-    if (this.#warm) this.#run(prepare);
     const result = this.#run(prepare);
     this.#known.set(key, result);
     return result;
@@ -127,6 +123,14 @@ export function unit(environment: Environment, name: UnitName, level: number, st
       return (keep) => {
         const a = zero(keep);
         return () => evaluator.dropLevel(a, level).dispose();
+      };
+    case "pair":
+      return (keep) => {
+        const [a, b] = [zero(keep), zero(keep)];
+        return () => {
+          using turned = evaluator.multiplyByI(b);
+          evaluator.add(a, turned).dispose();
+        };
       };
     case "hoist":
       return (keep) => {

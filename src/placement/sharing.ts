@@ -1,0 +1,133 @@
+/**
+ * How modes share out operations over devices. All of it follows from shapes, so that it is kept: layers
+ * repeat, and parts of one shape are the same objects in every plan.
+ */
+import { type Operation, type Part, type Program, range, readsOf, shapeOf, type Tensor } from "../program/index.ts";
+import { cutResults, isSumming } from "../transformer/index.ts";
+import { bootstrapShares } from "./pair-shares.ts";
+import { axisShares, owned } from "./shares.ts";
+import type { Mode } from "./strategies.ts";
+
+/** The parts of an operation by device; `summed` in sums, absent in whole parts. */
+export interface OperationParts {
+  /** Numbers owned of each output, by device: [device][output]. */
+  readonly results: readonly (readonly (readonly number[])[])[];
+  /** Terms that each device sums, where sums meet afterwards. */
+  readonly summed: readonly (readonly number[])[] | undefined;
+}
+
+/** A part for every device, null where it has nothing to do. */
+export type Parts = readonly (Part | null)[];
+
+/** Some of an operation's results, made together. */
+export interface Chunk {
+  /** What each device owns of them. */
+  readonly owned: Parts;
+  /** Partial sums of all of them, on every device that has terms; undefined where nothing is summed. */
+  readonly sums: Parts | undefined;
+  /** Numbers of each output, ascending. */
+  readonly numbers: readonly (readonly number[])[];
+}
+
+export class Sharing {
+  readonly program: Program;
+  readonly devices: number;
+  readonly #parts = new Map<string, OperationParts>();
+  readonly #whole = new Map<string, Chunk>();
+  readonly #chunks = new Map<string, readonly Chunk[]>();
+  readonly #makers = new Map<string, readonly (readonly (readonly number[])[])[]>();
+
+  constructor(program: Program, devices: number) {
+    this.program = program;
+    this.devices = devices;
+  }
+
+  parts(operation: Operation, mode: Mode): OperationParts {
+    return kept(this.#parts, this.#key(operation, mode), () => this.#share(operation, mode));
+  }
+
+  /** All of an operation as one chunk. */
+  whole(operation: Operation, mode: Mode): Chunk {
+    return kept(this.#whole, this.#key(operation, mode), () => {
+      const parts = this.parts(operation, mode);
+      return this.#chunk(operation, parts, parts.results);
+    });
+  }
+
+  /** An operation in `count` chunks, as even as rows allow. */
+  chunks(operation: Operation, mode: Mode, count: number): readonly Chunk[] {
+    if (count === 1) return [this.whole(operation, mode)];
+    return kept(this.#chunks, `${this.#key(operation, mode)} ${count}`, () => {
+      const parts = this.parts(operation, mode);
+      const byDevice = parts.results.map((mine) => cutResults(this.program, operation, mine, count));
+      return range(count).map((chunk) =>
+        this.#chunk(
+          operation,
+          parts,
+          byDevice.map((chunks) => chunks[chunk] as number[][]),
+        ),
+      );
+    });
+  }
+
+  /** Devices that make each ciphertext: [output][number]. */
+  makers(operation: Operation, mode: Mode): readonly (readonly (readonly number[])[])[] {
+    return kept(this.#makers, this.#key(operation, mode), () => {
+      const { results } = this.parts(operation, mode);
+      return this.#outputs(operation).map(({ blocks, count }, o) => {
+        const makers = range(blocks * count).map((): number[] => []);
+        for (const [device, mine] of results.entries())
+          for (const number of mine[o] as readonly number[]) makers[number]?.push(device);
+        return makers;
+      });
+    });
+  }
+
+  /** Numbers that a device reads of each input. */
+  reads(operation: Operation, mode: Mode, device: number): readonly (readonly number[])[] {
+    const { owned, sums } = this.whole(operation, mode);
+    const part = (sums ?? owned)[device] as Part | null;
+    return part === null ? operation.inputs.map(() => []) : readsOf(this.program, operation, part);
+  }
+
+  #share(operation: Operation, mode: Mode): OperationParts {
+    const { geometry, tensors } = this.program;
+    const { devices } = this;
+    const byOutput =
+      operation.kind === "bootstrap" && mode === "axis"
+        ? bootstrapShares(
+            operation.inputs.map((name) => tensors[name] as Tensor),
+            devices,
+          )
+        : this.#outputs(operation).map((tensor, o) => owned(geometry, tensor, o, mode, devices));
+    const results = range(devices).map((d) => byOutput.map((shares) => shares[d] as number[]));
+    if (!mode.startsWith("summed") || !isSumming(this.program, operation)) return { results, summed: undefined };
+    return { results, summed: axisShares(geometry, tensors[operation.inputs[0] as string] as Tensor, devices) };
+  }
+
+  #chunk(operation: Operation, { summed }: OperationParts, results: OperationParts["results"]): Chunk {
+    const numbers = operation.outputs.map((_, o) =>
+      [...new Set(results.flatMap((mine) => mine[o] as readonly number[]))].sort((a, b) => a - b),
+    );
+    const owned = results.map((outputs): Part | null =>
+      outputs.every((list) => list.length === 0) ? null : { outputs },
+    );
+    if (summed === undefined) return { owned, sums: undefined, numbers };
+    const sums = summed.map((terms): Part | null => (terms.length === 0 ? null : { outputs: numbers, summed: terms }));
+    return { owned, sums, numbers };
+  }
+
+  #outputs({ outputs }: Operation): Tensor[] {
+    return outputs.map((name) => this.program.tensors[name] as Tensor);
+  }
+
+  #key(operation: Operation, mode: Mode): string {
+    return `${shapeOf(this.program, operation)} ${mode}`;
+  }
+}
+
+function kept<T>(known: Map<string, T>, key: string, make: () => T): T {
+  let value = known.get(key);
+  if (value === undefined) known.set(key, (value = make()));
+  return value;
+}
