@@ -2,7 +2,7 @@
  * How the diagonals of a linear layer of the long layout are split, k = giant·babySteps + baby, for few
  * rotations and few keys. A key that does not stay in memory costs more than a rotation by it.
  */
-import { ciphertextsOf, type LinearOperation, type Program, type Tensor } from "../../../program/index.ts";
+import { ciphertextsOf, type LinearOperation, type Program, range, type Tensor } from "../../../program/index.ts";
 import { inputFeatures, laneSet, outputFeatures } from "./features.ts";
 
 type Graph = Pick<Program, "tensors" | "geometry">;
@@ -77,27 +77,57 @@ function cheapest(program: Graph, operation: LinearOperation): LinearSplit {
 
 /** In rotations of a hoisted ciphertext. What all splits have in common is left out. */
 function costOf(split: LinearSplit, input: Tensor, outputs: readonly Tensor[]): number {
-  const all = ascending(split.shifts.flat());
-  const babies = new Set(all.map((k) => placeOf(split, k).baby));
-  const giants = ascending([0, ...all.map((k) => placeOf(split, k).giant)]);
-  const turns = (giants.at(-1) as number) - (giants[0] as number);
-  const rows = outputs.map((output, o) => ciphertextsOf(output) * giantsOf(split, o).length);
-  const blocks = Math.max(...outputs.map((output) => output.blocks));
-  /** How often the inputs of a block are taken. */
-  const passes = Math.max(blocks, Math.ceil(sum(rows) / sumsAtOnce));
-  const babyKeys = babies.size - (babies.has(0) ? 1 : 0);
-  const giantKeys = Number(giants[0] !== 0) + Number(giants.at(-1) !== 0);
-  const paging = (hoists: number): number => {
-    const keys = babyKeys + giantKeys;
-    const rounds = passes * Math.ceil(hoists / hoistsAtOnce);
-    return keyCost * keys + pageCost * (rounds - 1) * Math.max(0, keys - residentKeys);
-  };
-  if (split.giants === "inputs") {
-    const rotations = all.filter((k) => placeOf(split, k).baby !== 0).length;
-    return passes * input.count * (rotations + giantCost * turns) + paging(input.count * giants.length);
+  const rows = outputs.map((_, o) => giantsOf(split, o).length);
+  const passes = passesOf(outputs, Math.max(1, Math.floor(sumsAtOnce / Math.max(...rows))));
+  const all = stepsOf(split, range(outputs.length));
+  const keys = all.babies.size + Number(all.least < 0) + Number(all.most > 0);
+  let cost = keyCost * keys;
+  let rounds = 0;
+  for (const [key, times] of passes) {
+    const { rotations, babies, least, most } = stepsOf(split, key.split(" ").map(Number));
+    const turned = split.giants === "inputs";
+    cost += times * input.count * (turned ? rotations + giantCost * (most - least) : babies.size);
+    rounds += times * Math.ceil((input.count * (turned ? most - least + 1 : 1)) / hoistsAtOnce);
   }
-  const afterwards = sum(rows) - sum(outputs.map(ciphertextsOf));
-  return passes * input.count * babyKeys + giantCost * afterwards + paging(input.count);
+  cost += pageCost * (rounds - 1) * Math.max(0, keys - residentKeys);
+  const afterwards = outputs.map((output, o) => ciphertextsOf(output) * ((rows[o] as number) - 1));
+  return cost + giantCost * afterwards.reduce((sum, giants) => sum + giants, 0);
+}
+
+/** Steps by which inputs are rotated for some of the outputs; giant steps from `least` to `most`. */
+function stepsOf(split: LinearSplit, outputs: readonly number[]) {
+  const places = ascending(outputs.flatMap((o) => split.shifts[o] as readonly number[])).map((k) => placeOf(split, k));
+  const rotated = places.map(({ baby }) => baby).filter((baby) => baby !== 0);
+  const giants = places.map(({ giant }) => giant);
+  return {
+    rotations: rotated.length,
+    babies: new Set(rotated),
+    least: Math.min(0, ...giants),
+    most: Math.max(0, ...giants),
+  };
+}
+
+/**
+ * Passes over the inputs of a token block, one for each block that a chunk of `size` ciphertexts has
+ * outputs of: which outputs those are, with how often that occurs.
+ */
+function passesOf(outputs: readonly Tensor[], size: number): Map<string, number> {
+  const blocks = Math.max(...outputs.map((output) => output.blocks));
+  const ordered = range(blocks).flatMap((block) =>
+    outputs.flatMap(({ blocks, count }, o) => (block < blocks ? range(count).map(() => ({ block, o })) : [])),
+  );
+  const chunks = Math.ceil(ordered.length / size);
+  const passes = new Map<string, number>();
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    const [from, to] = [chunk, chunk + 1].map((c) => Math.floor((c * ordered.length) / chunks));
+    const present = new Map<number, Set<number>>();
+    for (const { block, o } of ordered.slice(from, to)) present.set(block, (present.get(block) ?? new Set()).add(o));
+    for (const set of present.values()) {
+      const key = [...set].join(" ");
+      passes.set(key, (passes.get(key) ?? 0) + 1);
+    }
+  }
+  return passes;
 }
 
 function shiftsOf({ geometry }: Graph, input: Tensor, output: Tensor): number[] {
@@ -109,8 +139,4 @@ function shiftsOf({ geometry }: Graph, input: Tensor, output: Tensor): number[] 
 
 function ascending(values: readonly number[]): number[] {
   return [...new Set(values)].sort((a, b) => a - b);
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }
