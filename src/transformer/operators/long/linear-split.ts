@@ -37,18 +37,34 @@ export interface LinearSplit {
   readonly shifts: readonly (readonly number[])[];
 }
 
-/** Splits that have been found, by the tensors of a program. */
+/** Splits that have been found: by the tensors of a program, and by shapes, which layers and candidates share. */
 const found = new WeakMap<Program["tensors"], Map<string, LinearSplit>>();
+const byShape = new Map<string, LinearSplit>();
 
 /** The split that costs least for all of the operation. */
 export function splitLinear(program: Graph, operation: LinearOperation): LinearSplit {
   const { inputs, outputs } = operation;
   const known = found.get(program.tensors) ?? new Map<string, LinearSplit>();
   found.set(program.tensors, known);
-  const key = `${inputs.join()} → ${outputs.join()} ${program.geometry.lanes}`;
-  const split = known.get(key) ?? cheapest(program, operation);
-  known.set(key, split);
+  const names = `${inputs.join()} → ${outputs.join()} ${program.geometry.lanes}`;
+  let split = known.get(names);
+  if (split === undefined) {
+    const shape = shapeOf(program, operation);
+    split = byShape.get(shape) ?? cheapest(program, operation);
+    byShape.set(shape, split);
+    known.set(names, split);
+  }
   return split;
+}
+
+/** All that a split depends on. */
+function shapeOf({ tensors, geometry }: Graph, { inputs, outputs }: LinearOperation): string {
+  const { lanes, width, heads, headSize } = geometry;
+  const shapes = [inputs[0] as string, ...outputs].map((name) => {
+    const { content, axis, blocks, count, features } = tensors[name] as Tensor;
+    return [content, axis, blocks, count, features];
+  });
+  return JSON.stringify([lanes, width, heads, headSize, shapes]);
 }
 
 /** Giant step and baby step of a diagonal. */
@@ -134,7 +150,9 @@ function shiftsOf({ geometry }: Graph, input: Tensor, output: Tensor): number[] 
   const { lanes } = geometry;
   const read = laneSet(lanes, input.count, inputFeatures(geometry, input));
   const written = laneSet(lanes, output.count, outputFeatures(geometry, output));
-  return ascending(written.flatMap((lane) => read.map((from) => from - lane)));
+  const shifts = new Set<number>();
+  for (const lane of written) for (const from of read) shifts.add(from - lane);
+  return ascending([...shifts]);
 }
 
 function ascending(values: readonly number[]): number[] {
