@@ -187,6 +187,19 @@ describe("precision", () => {
     }
   });
 
+  test("rotations over QP are rotated further, by 0 as well", () => {
+    const { fixture, a, x } = operands(fixtures[0], 8, 256);
+    const { evaluator } = fixture;
+    using hoisted = evaluator.hoist(a);
+    using first = evaluator.rotateExtended(hoisted, 3);
+    using again = evaluator.hoistExtended(first);
+    for (const steps of [1, 64, 0]) {
+      const further = evaluator.rotateHoisted(again, steps);
+      expect(further.level).toBe(a.level);
+      expect(fixture.bits(further, rotated(x, 3 + steps)).minimum, `by 3 and ${steps}`).toBeGreaterThan(30);
+    }
+  });
+
   test("rotations over QP add up to the rotation of the sum", () => {
     const { fixture, a, x } = operands(fixtures[0], 7, 256);
     const { evaluator } = fixture;

@@ -73,6 +73,16 @@ export class Evaluator extends Arithmetic {
     return new Hoisted(a, decompose(this.context, a.parts[1] as Poly, a.level, parameters.specialCount));
   }
 
+  /**
+   * Shares the ModUp of all rotations of a ciphertext over QP, such as a rotation that is to be rotated
+   * further: one ModDown, of part 1; part 0 stays over QP. Of `a` the rotations need part 0 alone.
+   */
+  hoistExtended(a: ExtendedCiphertext): Hoisted {
+    const { specialCount } = this.context.parameters;
+    using down = modDown(this.context, a.parts[1], a.level, specialCount);
+    return new Hoisted(a, decompose(this.context, down, a.level, specialCount));
+  }
+
   /** A rotation of a hoisted ciphertext. */
   rotateHoisted(hoisted: Hoisted, steps: number): Ciphertext {
     using rotated = this.rotateExtended(hoisted, steps);
@@ -83,10 +93,21 @@ export class Evaluator extends Arithmetic {
   rotateExtended(hoisted: Hoisted, steps: number): ExtendedCiphertext {
     const { ciphertext } = hoisted;
     const reduced = ((steps % ciphertext.slots) + ciphertext.slots) % ciphertext.slots;
-    if (reduced === 0) return this.extend(ciphertext);
+    const extended = ciphertext instanceof ExtendedCiphertext;
+    if (reduced === 0 && extended) {
+      const [part0, part1] = ciphertext.parts;
+      return new ExtendedCiphertext(
+        [part0.clone(), part1.clone()],
+        ciphertext.level,
+        ciphertext.scale,
+        ciphertext.slots,
+      );
+    }
+    if (reduced === 0) return this.extend(ciphertext as Ciphertext);
     const element = rotationElement(reduced, this.context.parameters.degree);
     const key = this.#key(`galois-${element}`, ciphertext.level);
-    const parts = keyProduct(this.context, hoisted.digits, key, { lifted: [ciphertext.parts[0]], element });
+    const first = extended ? { added: ciphertext.parts[0] } : { lifted: [ciphertext.parts[0]] };
+    const parts = keyProduct(this.context, hoisted.digits, key, { ...first, element });
     return new ExtendedCiphertext(parts, ciphertext.level, ciphertext.scale, ciphertext.slots);
   }
 

@@ -2,12 +2,12 @@
 import type { Poly } from "../ring/poly.ts";
 import type { Ciphertext } from "./ciphertext.ts";
 
-/** Gadget digits of a ciphertext's second part, shared by its rotations. */
+/** Gadget digits of a ciphertext's second part, shared by its rotations. The ciphertext is not owned. */
 export class Hoisted implements Disposable {
-  readonly ciphertext: Ciphertext;
+  readonly ciphertext: Ciphertext | ExtendedCiphertext;
   readonly digits: readonly Poly[];
 
-  constructor(ciphertext: Ciphertext, digits: readonly Poly[]) {
+  constructor(ciphertext: Ciphertext | ExtendedCiphertext, digits: readonly Poly[]) {
     this.ciphertext = ciphertext;
     this.digits = digits;
   }

@@ -17,7 +17,7 @@ import {
   type Tensor,
   workOf,
 } from "../program/index.ts";
-import { Environment, emptyWeights, executeOperation, RecordingKeys } from "../transformer/index.ts";
+import { Environment, emptyWeights, executeOperation, hoistsAtOnce, RecordingKeys } from "../transformer/index.ts";
 
 export interface Sample {
   /** Highest level each key is used at. */
@@ -101,8 +101,10 @@ function samplePart({ geometry, tensors }: Program, operation: Operation): Part 
       const rows = range(perBlock / babySteps).map((row) => row * babySteps);
       return { outputs: [[...new Set([...range(babySteps), ...rows])].sort((a, b) => a - b)], summed: [0] };
     }
-    case "linear":
-      return { outputs: first, summed: [0] };
+    case "linear": {
+      const { count } = tensors[operation.inputs[0] as string] as Tensor;
+      return { outputs: first, summed: range(Math.min(count, hoistsAtOnce)) };
+    }
     case "context":
     case "denominators":
       return { outputs: first, summed: range(diagonalCount(geometry) / geometry.blocks) };

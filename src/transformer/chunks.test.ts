@@ -31,6 +31,19 @@ describe.each([1, 5 * scoreBytes, 2 ** 30])("chunks of %i bytes", (bytes) => {
     }
   });
 
+  test("go from token block to token block", () => {
+    const operation = byKind("linear");
+    const blocks = chunksOf(graph, operation, parameters, bytes).map(({ outputs }) =>
+      outputs.flatMap((list, o) => {
+        const { count } = graph.tensors[operation.outputs[o] as string] as Tensor;
+        return list.map((number) => Math.floor(number / count));
+      }),
+    );
+    expect(new Set(blocks.flat()).size).toBe(geometry.blocks);
+    for (const [i, next] of blocks.slice(1).entries())
+      expect(Math.max(...(blocks[i] as number[]))).toBeLessThanOrEqual(Math.min(...next));
+  });
+
   test("hold whole rows of scores, no more than fit", () => {
     for (const { outputs } of chunksOf(graph, byKind("scores"), parameters, bytes)) {
       const [indices] = outputs as [readonly number[]];

@@ -3,7 +3,7 @@
  * are rotated anew for every chunk.
  */
 import type { Parameters } from "../ckks/index.ts";
-import { type Operation, type Part, type Program, range, wholePart } from "../program/index.ts";
+import { type Operation, type Part, type Program, range, type Tensor, wholePart } from "../program/index.ts";
 import { isSumming, sumShape } from "./operators/execute.ts";
 
 /** Results whose sums take about this much are made together. */
@@ -33,15 +33,22 @@ export function chunkSize(
   return Math.max(unit, Math.floor(bytes / (4 * ring.degree * largest) / unit) * unit);
 }
 
-/** Results cut into `count` chunks of whole rows, as even as that allows: [chunk][output]. */
+/**
+ * Results cut into `count` chunks of whole rows, as even as that allows: [chunk][output]. Those of one
+ * token block follow one another, since chunks of several blocks have the inputs of each to rotate.
+ */
 export function cutResults(
-  program: Pick<Program, "geometry">,
+  program: Pick<Program, "tensors" | "geometry">,
   operation: Operation,
   results: readonly (readonly number[])[],
   count: number,
 ): number[][][] {
   const unit = rowOf(program, operation);
-  const all = results.flatMap((list, o) => list.map((number) => ({ o, number })));
+  const blockOf = ({ o, number }: { o: number; number: number }): number =>
+    Math.floor(number / (program.tensors[operation.outputs[o] as string] as Tensor).count);
+  const all = results
+    .flatMap((list, o) => list.map((number) => ({ o, number })))
+    .sort((a, b) => blockOf(a) - blockOf(b));
   const units = Math.ceil(all.length / unit);
   return range(count).map((chunk) => {
     const from = unit * Math.floor((chunk * units) / count);

@@ -21,6 +21,7 @@ export {
   type Shard,
   sumShape,
 } from "./operators/execute.ts";
+export { hoistsAtOnce } from "./operators/long/linear-split.ts";
 export { PartialSum } from "./operators/sum.ts";
 export { type CostModel, schedule } from "./schedule.ts";
 export { Twin, type TwinResult } from "./twin.ts";

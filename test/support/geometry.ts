@@ -47,4 +47,13 @@ export const longCases = {
     logN: 8,
     long: { lanes: 4, blocks: 1, babySteps: 4 },
   },
+  /** Linear layers that turn several inputs several times either way: more than are hoisted at a time. */
+  turnedInputs: {
+    shape: { hidden: 48, heads: 4, inner: 40, tokens: 8 },
+    tokens: 8,
+    length: 7,
+    spread: 1,
+    logN: 8,
+    long: { lanes: 16, blocks: 1, babySteps: 1 },
+  },
 } as const satisfies Record<string, GeometryCase & { length: number; logN: number }>;

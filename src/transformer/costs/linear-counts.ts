@@ -4,7 +4,7 @@
  * weights count as other than zero.
  */
 import type { LinearOperation, Part, Program, Tensor } from "../../program/index.ts";
-import { giantsOf, type LinearSplit, splitLinear } from "../operators/long/linear.ts";
+import { giantsOf, type LinearSplit, placeOf, splitLinear } from "../operators/long/linear-split.ts";
 
 type Graph = Pick<Program, "tensors" | "geometry">;
 
@@ -22,15 +22,27 @@ export interface LinearUnits {
   readonly lifted: number;
   /** Operands that are rotated. */
   readonly operands: number;
-  /** Rotations by steps (0 too), with how often each is made. */
+  /** Rotations of operands by steps (0 too), with how often each is made. */
   readonly rotations: ReadonlyMap<number, number>;
+  /** Operands turned by giant steps, hoisted again. */
+  readonly turns: number;
+  /** Rotations of those, by steps other than 0. */
+  readonly furtherRotations: ReadonlyMap<number, number>;
+}
+
+/** Rotations of one operand by two levels of steps. */
+interface Rotations {
+  readonly own: ReadonlySet<number>;
+  /** How many turns are hoisted again. */
+  readonly turns: number;
+  /** With how many turns are rotated by each. */
+  readonly further: ReadonlyMap<number, number>;
 }
 
 interface Pair {
   readonly shifts: ReadonlySet<number>;
-  /** Diagonals of baby step 0. */
+  /** Diagonals whose operand is not rotated. */
   readonly lifted: number;
-  readonly babies: ReadonlySet<number>;
 }
 
 /** Counts for one linear operation, at any level. */
@@ -42,7 +54,7 @@ export class LinearCounts {
   readonly #counts: readonly number[];
   /** By kind of input, output and kind of output. */
   readonly #pairs = new Map<string, Pair>();
-  readonly #unions = new Map<string, ReadonlySet<number>>();
+  readonly #unions = new Map<string, Rotations>();
 
   constructor(program: Graph, operation: LinearOperation) {
     const outputs = operation.outputs.map((name) => program.tensors[name] as Tensor);
@@ -68,12 +80,11 @@ export class LinearCounts {
 
   /** Terms of each giant step of a kind of output: rotated ones, unrotated ones alone, or none. */
   rows(o: number, kind: number): ("rotated" | "lifted" | "none")[] {
-    const { babySteps } = this.split;
     const shifts = this.#input.lanes.flatMap((_, input) => [...this.#pair(input, o, kind).shifts]);
     return giantsOf(this.split, o).map((giant) => {
-      const mine = shifts.filter((k) => babySteps === 0 || Math.floor(k / babySteps) === giant);
+      const mine = shifts.filter((k) => this.split.giants !== "sums" || placeOf(this.split, k).giant === giant);
       if (mine.length === 0) return "none";
-      return mine.some((k) => k !== giant * babySteps) ? "rotated" : "lifted";
+      return mine.every((k) => this.#isLifted(k)) ? "lifted" : "rotated";
     });
   }
 
@@ -81,19 +92,21 @@ export class LinearCounts {
     const terms = tally(part.summed?.map((i) => this.#input.kindOf[i] as number) ?? this.#input.kindOf);
     const places = part.outputs.map((indices, o) => {
       const { kindOf } = this.#outputs[o] as Kinds;
-      const count = this.#counts[o] as number;
+      const total = this.#counts[o] as number;
       const byBlock = new Map<number, Map<number, number>>();
       for (const index of indices) {
-        const block = Math.floor(index / count);
+        const block = Math.floor(index / total);
         let here = byBlock.get(block);
         if (here === undefined) byBlock.set(block, (here = new Map()));
-        const kind = kindOf[index % count] as number;
+        const kind = kindOf[index % total] as number;
         here.set(kind, (here.get(kind) ?? 0) + 1);
       }
       return byBlock;
     });
     const blocks = new Set(places.flatMap((byBlock) => [...byBlock.keys()]));
     const rotations = new Map<number, number>();
+    const furtherRotations = new Map<number, number>();
+    let turns = 0;
     let diagonals = 0;
     let lifted = 0;
     let operands = 0;
@@ -108,11 +121,14 @@ export class LinearCounts {
           diagonals += times * n * pair.shifts.size;
           lifted += times * n * pair.lifted;
         }
-        for (const baby of this.#union(term, present)) rotations.set(baby, (rotations.get(baby) ?? 0) + times);
+        const made = this.#union(term, present);
+        turns += times * made.turns;
+        for (const steps of made.own) count(rotations, steps, times);
+        for (const [steps, turned] of made.further) count(furtherRotations, steps, times * turned);
       }
     }
     const zeros = part.outputs.reduce((sum, indices, o) => sum + indices.length * (this.#giants[o] as number), 0);
-    return { zeros, terms: diagonals, lifted, operands, rotations };
+    return { zeros, terms: diagonals, lifted, operands, rotations, turns, furtherRotations };
   }
 
   #pair(input: number, o: number, kind: number): Pair {
@@ -123,23 +139,47 @@ export class LinearCounts {
       const { lanes } = this.#outputs[o] as Kinds;
       for (const lane of lanes[kind] as readonly number[])
         for (const read of this.#input.lanes[input] as readonly number[]) shifts.add(read - lane);
-      const { babySteps } = this.split;
-      const baby = (k: number): number => (babySteps === 0 ? k : k - Math.floor(k / babySteps) * babySteps);
-      const babies = [...shifts].map(baby);
-      pair = { shifts, lifted: babies.filter((k) => k === 0).length, babies: new Set(babies) };
+      pair = { shifts, lifted: [...shifts].filter((k) => this.#isLifted(k)).length };
       this.#pairs.set(key, pair);
     }
     return pair;
   }
 
-  #union(input: number, present: readonly { o: number; kind: number }[]): ReadonlySet<number> {
+  /** Whether a diagonal multiplies the operand as it is. */
+  #isLifted(k: number): boolean {
+    return this.split.giants === "sums" ? placeOf(this.split, k).baby === 0 : k === 0;
+  }
+
+  #union(input: number, present: readonly { o: number; kind: number }[]): Rotations {
     const key = `${input}: ${[...new Set(present.map(({ o, kind }) => `${o} ${kind}`))].sort().join()}`;
     let union = this.#unions.get(key);
     if (union === undefined) {
-      union = new Set(present.flatMap(({ o, kind }) => [...this.#pair(input, o, kind).babies]));
+      union = this.#rotations(new Set(present.flatMap(({ o, kind }) => [...this.#pair(input, o, kind).shifts])));
       this.#unions.set(key, union);
     }
     return union;
+  }
+
+  #rotations(shifts: ReadonlySet<number>): Rotations {
+    const places = [...shifts].map((k) => placeOf(this.split, k));
+    if (this.split.giants !== "inputs")
+      return { own: new Set(places.map(({ baby }) => baby)), turns: 0, further: new Map() };
+    const own = new Set<number>();
+    const further = new Map<number, number>();
+    for (const { giant, baby } of places) {
+      if (giant === 0) own.add(baby);
+      else if (baby !== 0) count(further, baby, 1);
+    }
+    // Either way every turn is made from the one before it, the first from the operand.
+    const giants = places.map(({ giant }) => giant);
+    let turns = 0;
+    for (const sign of [1, -1]) {
+      const furthest = Math.max(0, ...giants.map((giant) => sign * giant));
+      if (furthest > 0) own.add(sign * this.split.babySteps);
+      if (furthest > 1) count(further, sign * this.split.babySteps, furthest - 1);
+      turns += furthest;
+    }
+    return { own, turns, further };
   }
 }
 
@@ -165,6 +205,10 @@ function kinds({ geometry }: Graph, tensor: Tensor, firstGroupOnly: boolean): Ki
 
 function tally(values: Iterable<number>): Map<number, number> {
   const counts = new Map<number, number>();
-  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  for (const value of values) count(counts, value, 1);
   return counts;
+}
+
+function count(counts: Map<number, number>, key: number, times: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + times);
 }

@@ -37,6 +37,7 @@ import { OperationCosts, type OperationPhase } from "./operation-costs.ts";
 const cases: readonly (GeometryCase & { title: string; length: number; logN: number })[] = [
   { title: "two blocks, two groups", ...longCases.blocksAndGroups },
   { title: "one block, one group", ...longCases.oneGroup },
+  { title: "giant steps of inputs", ...longCases.turnedInputs },
   {
     title: "eight lanes, four groups, padded text",
     shape: { hidden: 12, heads: 2, inner: 24, tokens: 16 },

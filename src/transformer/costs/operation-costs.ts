@@ -135,7 +135,8 @@ export class OperationCosts {
     switch (operation.kind) {
       case "linear": {
         if (part.outputs.every((list) => list.length === 0)) return;
-        const { zeros, terms, lifted, operands, rotations } = this.#linearCounts(operation).of(part);
+        const counts = this.#linearCounts(operation).of(part);
+        const { zeros, terms, lifted, operands, rotations, turns, furtherRotations } = counts;
         note("zero-extended", zeros);
         note("copy", operands);
         note("hoist", operands);
@@ -144,6 +145,8 @@ export class OperationCosts {
         for (const [steps, times] of rotations)
           if (this.#reduced(steps) === 0) note("extend", times);
           else rotate("rotate-extended", steps, times);
+        note("hoist-extended", turns);
+        for (const [steps, times] of furtherRotations) rotate("rotate-further", steps, times);
         return;
       }
       case "scores": {

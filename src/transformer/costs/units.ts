@@ -17,6 +17,8 @@ export const unitNames = [
   "hoist",
   "rotate",
   "rotate-extended",
+  "hoist-extended",
+  "rotate-further",
   "extend",
   "zero-extended",
   "add-extended",
@@ -143,6 +145,16 @@ export function unit(environment: Environment, name: UnitName, level: number, st
     case "rotate-extended":
       return (keep) => {
         const hoisted = keep(evaluator.hoist(zero(keep)));
+        return () => evaluator.rotateExtended(hoisted, step)[Symbol.dispose]();
+      };
+    case "hoist-extended":
+      return (keep) => {
+        const a = extended("product", keep);
+        return () => evaluator.hoistExtended(a)[Symbol.dispose]();
+      };
+    case "rotate-further":
+      return (keep) => {
+        const hoisted = keep(evaluator.hoistExtended(extended("product", keep)));
         return () => evaluator.rotateExtended(hoisted, step)[Symbol.dispose]();
       };
     case "extend":

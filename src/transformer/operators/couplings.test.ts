@@ -29,6 +29,7 @@ import { executeOperation, isSumming, partialSums } from "./execute.ts";
 const cases: readonly (GeometryCase & { title: string; length: number; logN: number })[] = [
   { title: "long layout, two blocks, two groups", ...longCases.blocksAndGroups },
   { title: "long layout, one block, one group", ...longCases.oneGroup },
+  { title: "long layout, giant steps of inputs", ...longCases.turnedInputs },
   {
     title: "short layout",
     shape: { hidden: 8, heads: 2, inner: 20 },

@@ -5,7 +5,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { Fixture, sharedBackend } from "../../../test/support/ckks.ts";
-import { geometryOf } from "../../../test/support/geometry.ts";
+import { geometryOf, longCases } from "../../../test/support/geometry.ts";
 import { coveredDiagonals, largestDifference, slotVectors, sumGroups } from "../../../test/support/slots.ts";
 import { LazyKeys, type Shape, type SmallModel, smallModel } from "../../../test/support/transformer.ts";
 import { type Ciphertext, Context, Evaluator, type ParametersSpec } from "../../ckks/index.ts";
@@ -103,6 +103,10 @@ const cases: readonly Case[] = [
     length: 11,
     spread: 1,
     long: { lanes: 4, blocks: 2, babySteps: 1 },
+  },
+  {
+    title: "long: giant steps of inputs",
+    ...longCases.turnedInputs,
   },
   {
     title: "long: more groups than tokens",

@@ -61,7 +61,13 @@ export class Workload implements Disposable {
         run: () => {
           using hoisted = evaluator.hoist(x);
           using untouched = evaluator.rotateExtended(hoisted, 0);
-          return [1, 2, 3].map((k) => evaluator.rotateHoisted(hoisted, k)).concat(evaluator.modDown(untouched));
+          using turned = evaluator.rotateExtended(hoisted, 1);
+          using again = evaluator.hoistExtended(turned);
+          return [
+            ...[1, 2, 3].map((k) => evaluator.rotateHoisted(hoisted, k)),
+            evaluator.modDown(untouched),
+            ...[0, 2].map((k) => evaluator.rotateHoisted(again, k)),
+          ];
         },
       },
       {

@@ -3,84 +3,22 @@
  * by its diagonals over the lanes of a token. Weights depend on the lane only, so a diagonal encodes
  * into the subring of degree 2·lanes. Rotations that would cross a token's border have no weight.
  *
- * Products are summed over QP. Diagonals are split into baby steps, made once for each input
- * ciphertext, and giant steps, made once for each output: the fewer ciphertexts are rotated more.
+ * Products are summed over QP. Diagonals are split into baby steps and giant steps, which rotate the
+ * inputs before or the sums afterwards: the fewer ciphertexts are rotated more. Keys pass by outermost:
+ * several inputs and their giant steps are hoisted, and one baby step of all of them follows another.
  */
-import { HoistedRotations } from "../../../circuits/index.ts";
-import type { Ciphertext, Plaintext } from "../../../ckks/index.ts";
-import { ExtendedCiphertext } from "../../../ckks/index.ts";
+import { RotationChain, type Turn } from "../../../circuits/index.ts";
+import { type Ciphertext, ExtendedCiphertext, type Plaintext } from "../../../ckks/index.ts";
 import type { Limbs } from "../../../kernels/index.ts";
-import {
-  ciphertextsOf,
-  type Geometry,
-  type LinearOperation,
-  type Part,
-  type Program,
-  type Tensor,
-} from "../../../program/index.ts";
+import type { Geometry, LinearOperation, Part, Program, Tensor } from "../../../program/index.ts";
 import type { FoldedWeights } from "../../weights.ts";
 import type { Environment } from "../environment.ts";
 import { PartialSum } from "../sum.ts";
+import { inputFeatures, outputFeatures } from "./features.ts";
+import { giantsOf, hoistsAtOnce, type LinearSplit, placeOf, splitLinear } from "./linear-split.ts";
 
-/** Rotations of one input that are alive at a time. */
-const babiesAtOnce = 16;
-/** Relative cost of a giant step (one key switch) to a baby step (one hoisted product). */
-const giantCost = 6;
-
-/** Feature that a lane of a ciphertext holds; undefined when it holds none, or when it is not to be written. */
-type FeatureAt = (index: number, lane: number) => number | undefined;
-
-/** How the diagonals of an operation are split. Depends on the program alone, never on devices. */
-export interface LinearSplit {
-  /** 0: every diagonal is a baby step. */
-  readonly babySteps: number;
-  /** Diagonals that occur, by output of the operation. */
-  readonly shifts: readonly (readonly number[])[];
-}
-
-/** Splits that have been found, by the tensors of a program. */
-const found = new WeakMap<Program["tensors"], Map<string, LinearSplit>>();
-
-/** Least rotations for all of the operation. */
-export function splitLinear(program: Pick<Program, "tensors" | "geometry">, operation: LinearOperation): LinearSplit {
-  const { inputs, outputs } = operation;
-  const known = found.get(program.tensors) ?? new Map<string, LinearSplit>();
-  found.set(program.tensors, known);
-  const key = `${inputs.join()} → ${outputs.join()} ${program.geometry.lanes}`;
-  const split = known.get(key) ?? leastRotations(program, operation);
-  known.set(key, split);
-  return split;
-}
-
-function leastRotations(program: Pick<Program, "tensors" | "geometry">, operation: LinearOperation): LinearSplit {
-  const { geometry, tensors } = program;
-  const input = tensors[operation.inputs[0] as string] as Tensor;
-  const outputs = operation.outputs.map((name) => tensors[name] as Tensor);
-  const shifts = outputs.map((output) => shiftsOf(geometry, input, output));
-  const blocks = Math.max(...outputs.map((output) => output.blocks));
-  let best = 0;
-  let least = input.count * blocks * new Set(shifts.flat()).size;
-  for (let babySteps = 1; babySteps <= geometry.lanes; babySteps *= 2) {
-    const babies = new Set(shifts.flat().map((k) => modulo(k, babySteps))).size;
-    const giants = outputs.map(
-      (output, o) => ciphertextsOf(output) * (new Set(shifts[o]?.map((k) => Math.floor(k / babySteps))).size - 1),
-    );
-    const cost = input.count * blocks * babies + giantCost * giants.reduce((sum, n) => sum + n, 0);
-    if (cost < least) {
-      least = cost;
-      best = babySteps;
-    }
-  }
-  return { babySteps: best, shifts };
-}
-
-/** Giant steps of output `o`, ascending; 0 is always among them. */
-export function giantsOf({ babySteps, shifts }: LinearSplit, o: number): number[] {
-  if (babySteps === 0) return [0];
-  const giants = new Set((shifts[o] as readonly number[]).map((k) => Math.floor(k / babySteps)));
-  giants.add(0);
-  return [...giants].sort((a, b) => a - b);
-}
+/** Rotations that are alive at a time. */
+const rotationsAtOnce = 16;
 
 /**
  * Partial sums of the outputs in `part`, in its order: for each the rows of all giant steps, two
@@ -112,9 +50,7 @@ export function linearSums(
       );
     });
     if (here.every((places) => places.length === 0)) continue;
-    for (const term of terms) {
-      const operand = input[block * source.count + term] as Ciphertext;
-      using rotations = new HoistedRotations(environment.evaluator, operand, level, environment.slots);
+    const turning = terms.map((term): Turning => {
       const diagonals: Diagonal[] = [];
       for (const [o, places] of here.entries()) {
         const weights = folded[o];
@@ -122,16 +58,23 @@ export function linearSums(
         const output = tensors[operation.outputs[o] as string] as Tensor;
         const giants = giantsOf(split, o);
         for (const { at, place } of places) {
-          const block = blockDiagonals(geometry, split, { weights, input: source, output }, place, term);
-          for (const { giant, baby, values } of block) {
-            const rows = sums[o]?.[at] as ExtendedCiphertext[];
-            const row = rows[giants.indexOf(giant)] as ExtendedCiphertext;
-            diagonals.push({ row, baby, values });
+          const rows = sums[o]?.[at] as ExtendedCiphertext[];
+          for (const { giant, baby, values } of blockDiagonals(
+            geometry,
+            split,
+            { weights, input: source, output },
+            place,
+            term,
+          )) {
+            const after = split.giants === "sums" ? giants.indexOf(giant) : 0;
+            const row = rows[after] as ExtendedCiphertext;
+            diagonals.push({ row, turn: split.giants === "inputs" ? giant : 0, baby, values });
           }
         }
       }
-      accumulate(environment, rotations, diagonals, level, scale / operand.scale);
-    }
+      return { operand: input[block * source.count + term] as Ciphertext, diagonals };
+    });
+    sumTurns(environment, turning, split.babySteps, level, scale);
   }
   return sums.map((outputs) =>
     outputs.map(
@@ -194,53 +137,111 @@ export function finishLinear(
 
 interface Diagonal {
   readonly row: ExtendedCiphertext;
+  /** Giant step of the input, and baby step from there. */
+  readonly turn: number;
   readonly baby: number;
   readonly values: Float64Array;
 }
 
-/** rows += diagonals ⊙ baby rotations, a few rotations at a time. */
-function accumulate(
+/** An input with the diagonals that it is multiplied by. */
+interface Turning {
+  readonly operand: Ciphertext;
+  readonly diagonals: readonly Diagonal[];
+}
+
+/** rows += diagonals ⊙ rotations of their inputs, a few hoisted turns of inputs at a time. */
+function sumTurns(
   environment: Environment,
-  rotations: HoistedRotations,
-  diagonals: readonly Diagonal[],
+  turning: readonly Turning[],
+  step: number,
   level: number,
   scale: number,
 ): void {
-  const { kernels } = environment.evaluator.context.ring;
-  const babies = [...new Set(diagonals.map(({ baby }) => baby))].sort((a, b) => a - b);
-  for (let first = 0; first < babies.length; first += babiesAtOnce) {
-    const alive = new Set(babies.slice(first, first + babiesAtOnce));
-    const byRow = new Map<ExtendedCiphertext, { plaintexts: Plaintext[]; b0: Limbs[]; b1: Limbs[] }>();
-    for (const { row, baby, values } of diagonals) {
-      if (!alive.has(baby)) continue;
-      const { parts } = rotations.get(baby);
-      const terms = byRow.get(row) ?? { plaintexts: [], b0: [], b1: [] };
-      terms.plaintexts.push(environment.encoder.encode(values, { level, scale, use: "product", extended: true }));
-      terms.b0.push(parts[0]);
-      terms.b1.push(parts[1]);
-      byRow.set(row, terms);
+  const { evaluator, slots } = environment;
+  const waiting = turning.flatMap((input) => {
+    const turns = [...new Set([0, ...input.diagonals.map(({ turn }) => turn)])];
+    // Outwards from 0, since turns are made from one another.
+    turns.sort((a, b) => Number(a < 0) - Number(b < 0) || Math.abs(a) - Math.abs(b));
+    return turns.map((turn) => ({ input, turn }));
+  });
+  const chains = new Map<Turning, RotationChain>();
+  while (waiting.length > 0) {
+    const group = waiting.splice(0, hoistsAtOnce).map(({ input, turn }) => {
+      const { operand, diagonals } = input;
+      const chain = chains.get(input) ?? new RotationChain(evaluator, operand, level, slots, step);
+      chains.set(input, chain);
+      return {
+        turn: chain.at(turn),
+        diagonals: diagonals.filter((diagonal) => diagonal.turn === turn),
+        scale: scale / operand.scale,
+      };
+    });
+    accumulate(environment, group, level);
+    for (const [input, chain] of chains) {
+      const left = waiting.filter((one) => one.input === input).map(({ turn }) => turn);
+      chain.keepFor(left);
+      if (left.length === 0) chains.delete(input);
     }
-    for (const [{ parts }, { plaintexts, b0, b1 }] of byRow) {
-      const { logRun } = plaintexts[0] as Plaintext;
-      kernels.multiplySumPair(
-        parts[0],
-        parts[1],
-        plaintexts.map((p): Limbs => p.poly),
-        b0,
-        b1,
-        true,
-        logRun,
-      );
-      for (const plaintext of plaintexts) plaintext.dispose();
-    }
-    for (const baby of alive) rotations.release(baby);
   }
+}
+
+/** Hoisted turns, the diagonals that their rotations are multiplied by, and the scale of these. */
+type Group = readonly { turn: Turn; diagonals: readonly Diagonal[]; scale: number }[];
+
+/**
+ * rows += diagonals ⊙ rotations, by as many baby steps at a time as rotations may be alive. Turns
+ * themselves come first, since half of each is not needed any more; inputs themselves come last, since
+ * they are made over QP for it.
+ */
+function accumulate(environment: Environment, group: Group, level: number): void {
+  const babies = new Set(group.flatMap(({ diagonals }) => diagonals.map(({ baby }) => baby)));
+  babies.delete(0);
+  const ascending = [...babies].sort((a, b) => a - b);
+  const atOnce = Math.max(1, Math.floor(rotationsAtOnce / group.length));
+  const unrotated = (rotations: boolean): void => {
+    const mine = group.filter(({ turn }) => turn.isRotation === rotations);
+    multiplySums(environment, mine, [0], level);
+    for (const { turn } of mine) turn.settle();
+  };
+  unrotated(true);
+  for (let first = 0; first < ascending.length; first += atOnce)
+    multiplySums(environment, group, ascending.slice(first, first + atOnce), level);
+  unrotated(false);
+}
+
+/** rows += diagonals ⊙ rotations by these baby steps. */
+function multiplySums(environment: Environment, group: Group, babies: readonly number[], level: number): void {
+  const { kernels } = environment.evaluator.context.ring;
+  const made: ExtendedCiphertext[] = [];
+  const byRow = new Map<ExtendedCiphertext, { plaintexts: Plaintext[]; b0: Limbs[]; b1: Limbs[] }>();
+  for (const step of babies) {
+    for (const { turn, diagonals, scale } of group) {
+      const mine = diagonals.filter(({ baby }) => baby === step);
+      if (mine.length === 0) continue;
+      const rotated = step === 0 ? turn.extended : turn.rotate(step);
+      if (step !== 0) made.push(rotated);
+      for (const { row, values } of mine) {
+        const terms = byRow.get(row) ?? { plaintexts: [], b0: [], b1: [] };
+        terms.plaintexts.push(environment.encoder.encode(values, { level, scale, use: "product", extended: true }));
+        terms.b0.push(rotated.parts[0]);
+        terms.b1.push(rotated.parts[1]);
+        byRow.set(row, terms);
+      }
+    }
+  }
+  for (const [{ parts }, { plaintexts, b0, b1 }] of byRow) {
+    const { logRun } = plaintexts[0] as Plaintext;
+    const polynomials = plaintexts.map((p): Limbs => p.poly);
+    kernels.multiplySumPair(parts[0], parts[1], polynomials, b0, b1, true, logRun);
+    for (const plaintext of plaintexts) plaintext.dispose();
+  }
+  for (const rotated of made) rotated[Symbol.dispose]();
 }
 
 /** Non-zero diagonals that take input ciphertext `from` to output ciphertext `to`, shifted for their giant steps. */
 function blockDiagonals(
   geometry: Geometry,
-  { babySteps }: LinearSplit,
+  split: LinearSplit,
   { weights, input, output }: { weights: FoldedWeights; input: Tensor; output: Tensor },
   to: number,
   from: number,
@@ -260,59 +261,15 @@ function blockDiagonals(
       const k = read - lane;
       let diagonal = found.get(k);
       if (diagonal === undefined) {
-        const giant = babySteps === 0 ? 0 : Math.floor(k / babySteps);
-        diagonal = { giant, baby: k - giant * babySteps, values: new Float64Array(lanes) };
+        diagonal = { ...placeOf(split, k), values: new Float64Array(lanes) };
         found.set(k, diagonal);
       }
-      diagonal.values[modulo(lane + diagonal.giant * babySteps, lanes)] = weight;
+      // Sums are rotated after the product, weights before it.
+      const ahead = split.giants === "sums" ? diagonal.giant * split.babySteps : 0;
+      diagonal.values[modulo(lane + ahead, lanes)] = weight;
     }
   }
   return [...found.values()];
-}
-
-function shiftsOf(geometry: Geometry, input: Tensor, output: Tensor): number[] {
-  const { lanes } = geometry;
-  const read = laneSet(lanes, input.count, inputFeatures(geometry, input));
-  const written = laneSet(lanes, output.count, outputFeatures(geometry, output));
-  const shifts = new Set<number>();
-  for (const lane of written) for (const from of read) shifts.add(from - lane);
-  return [...shifts].sort((a, b) => a - b);
-}
-
-function laneSet(lanes: number, count: number, feature: FeatureAt): number[] {
-  const used: number[] = [];
-  for (let lane = 0; lane < lanes; lane++) {
-    for (let index = 0; index < count; index++) {
-      if (feature(index, lane) === undefined) continue;
-      used.push(lane);
-      break;
-    }
-  }
-  return used;
-}
-
-function inputFeatures(geometry: Geometry, tensor: Tensor): FeatureAt {
-  return tensor.axis === "dimension" ? headFeatures(geometry, false) : wideFeatures(geometry, tensor);
-}
-
-function outputFeatures(geometry: Geometry, tensor: Tensor): FeatureAt {
-  return tensor.axis === "dimension"
-    ? headFeatures(geometry, tensor.content === "single")
-    : wideFeatures(geometry, tensor);
-}
-
-function wideFeatures({ lanes }: Geometry, { features = Number.POSITIVE_INFINITY }: Tensor): FeatureAt {
-  return (index, lane) => {
-    const feature = index * lanes + lane;
-    return feature < features ? feature : undefined;
-  };
-}
-
-function headFeatures({ width, heads, headSize }: Geometry, firstGroupOnly: boolean): FeatureAt {
-  return (index, lane) => {
-    const head = lane % width;
-    return head >= heads || (firstGroupOnly && lane >= width) ? undefined : head * headSize + index;
-  };
 }
 
 function modulo(k: number, n: number): number {

@@ -1,0 +1,160 @@
+/**
+ * How the diagonals of a linear layer of the long layout are split, k = giant·babySteps + baby, for few
+ * rotations and few keys. A key that does not stay in memory costs more than a rotation by it.
+ */
+import { ciphertextsOf, type LinearOperation, type Program, range, type Tensor } from "../../../program/index.ts";
+import { inputFeatures, laneSet, outputFeatures } from "./features.ts";
+
+type Graph = Pick<Program, "tensors" | "geometry">;
+
+/** Turns of inputs that are hoisted at a time: each key serves all of them. */
+export const hoistsAtOnce = 8;
+
+// Costs in rotations of a hoisted ciphertext over QP. They hardly depend on the level, since
+// rotations, keys and their bytes alike grow with digits × limbs.
+
+/** A ModDown of part 1, a ModUp and a rotation. */
+const giantCost = 8.7;
+/** Paging a key in at 0.38 s/GiB: half of it is expanded by ChaCha, half is copied. */
+const pageCost = 4;
+/** What a further key costs beside being paged in again: its making and its way to the device, over many runs. */
+const keyCost = 8;
+/** Keys that stay: 0.6 GiB at high levels, about what sums, operands and results leave of a device. */
+const residentKeys = 16;
+/** Ciphertexts over QP whose sums are made together. */
+const sumsAtOnce = 64;
+
+/** How the diagonals of an operation are split. Depends on the program alone, never on devices. */
+export interface LinearSplit {
+  /**
+   * What giant steps rotate: inputs before their baby steps, or sums of products after them. None:
+   * every diagonal is a baby step.
+   */
+  readonly giants: "none" | "inputs" | "sums";
+  /** 0 without giant steps. */
+  readonly babySteps: number;
+  /** Diagonals that occur, by output of the operation. */
+  readonly shifts: readonly (readonly number[])[];
+}
+
+/** Splits that have been found: by the tensors of a program, and by shapes, which layers and candidates share. */
+const found = new WeakMap<Program["tensors"], Map<string, LinearSplit>>();
+const byShape = new Map<string, LinearSplit>();
+
+/** The split that costs least for all of the operation. */
+export function splitLinear(program: Graph, operation: LinearOperation): LinearSplit {
+  const { inputs, outputs } = operation;
+  const known = found.get(program.tensors) ?? new Map<string, LinearSplit>();
+  found.set(program.tensors, known);
+  const names = `${inputs.join()} → ${outputs.join()} ${program.geometry.lanes}`;
+  let split = known.get(names);
+  if (split === undefined) {
+    const shape = shapeOf(program, operation);
+    split = byShape.get(shape) ?? cheapest(program, operation);
+    byShape.set(shape, split);
+    known.set(names, split);
+  }
+  return split;
+}
+
+/** All that a split depends on. */
+function shapeOf({ tensors, geometry }: Graph, { inputs, outputs }: LinearOperation): string {
+  const { lanes, width, heads, headSize } = geometry;
+  const shapes = [inputs[0] as string, ...outputs].map((name) => {
+    const { content, axis, blocks, count, features } = tensors[name] as Tensor;
+    return [content, axis, blocks, count, features];
+  });
+  return JSON.stringify([lanes, width, heads, headSize, shapes]);
+}
+
+/** Giant step and baby step of a diagonal. */
+export function placeOf({ babySteps }: LinearSplit, k: number): { giant: number; baby: number } {
+  const giant = babySteps === 0 ? 0 : Math.floor(k / babySteps);
+  return { giant, baby: k - giant * babySteps };
+}
+
+/** Giant steps that rotate sums of output `o`, ascending; 0 is always among them. */
+export function giantsOf(split: LinearSplit, o: number): number[] {
+  if (split.giants !== "sums") return [0];
+  return ascending([0, ...(split.shifts[o] as readonly number[]).map((k) => placeOf(split, k).giant)]);
+}
+
+function cheapest(program: Graph, operation: LinearOperation): LinearSplit {
+  const { geometry, tensors } = program;
+  const input = tensors[operation.inputs[0] as string] as Tensor;
+  const outputs = operation.outputs.map((name) => tensors[name] as Tensor);
+  const shifts = outputs.map((output) => shiftsOf(program, input, output));
+  const splits: LinearSplit[] = [{ giants: "none", babySteps: 0, shifts }];
+  for (let babySteps = 1; babySteps <= geometry.lanes; babySteps *= 2)
+    splits.push({ giants: "sums", babySteps, shifts }, { giants: "inputs", babySteps, shifts });
+  const costs = splits.map((split) => costOf(split, input, outputs));
+  return splits[costs.indexOf(Math.min(...costs))] as LinearSplit;
+}
+
+/** In rotations of a hoisted ciphertext. What all splits have in common is left out. */
+function costOf(split: LinearSplit, input: Tensor, outputs: readonly Tensor[]): number {
+  const rows = outputs.map((_, o) => giantsOf(split, o).length);
+  const passes = passesOf(outputs, Math.max(1, Math.floor(sumsAtOnce / Math.max(...rows))));
+  const all = stepsOf(split, range(outputs.length));
+  const keys = all.babies.size + Number(all.least < 0) + Number(all.most > 0);
+  let cost = keyCost * keys;
+  let rounds = 0;
+  for (const [key, times] of passes) {
+    const { rotations, babies, least, most } = stepsOf(split, key.split(" ").map(Number));
+    const turned = split.giants === "inputs";
+    cost += times * input.count * (turned ? rotations + giantCost * (most - least) : babies.size);
+    rounds += times * Math.ceil((input.count * (turned ? most - least + 1 : 1)) / hoistsAtOnce);
+  }
+  cost += pageCost * (rounds - 1) * Math.max(0, keys - residentKeys);
+  const afterwards = outputs.map((output, o) => ciphertextsOf(output) * ((rows[o] as number) - 1));
+  return cost + giantCost * afterwards.reduce((sum, giants) => sum + giants, 0);
+}
+
+/** Steps by which inputs are rotated for some of the outputs; giant steps from `least` to `most`. */
+function stepsOf(split: LinearSplit, outputs: readonly number[]) {
+  const places = ascending(outputs.flatMap((o) => split.shifts[o] as readonly number[])).map((k) => placeOf(split, k));
+  const rotated = places.map(({ baby }) => baby).filter((baby) => baby !== 0);
+  const giants = places.map(({ giant }) => giant);
+  return {
+    rotations: rotated.length,
+    babies: new Set(rotated),
+    least: Math.min(0, ...giants),
+    most: Math.max(0, ...giants),
+  };
+}
+
+/**
+ * Passes over the inputs of a token block, one for each block that a chunk of `size` ciphertexts has
+ * outputs of: which outputs those are, with how often that occurs.
+ */
+function passesOf(outputs: readonly Tensor[], size: number): Map<string, number> {
+  const blocks = Math.max(...outputs.map((output) => output.blocks));
+  const ordered = range(blocks).flatMap((block) =>
+    outputs.flatMap(({ blocks, count }, o) => (block < blocks ? range(count).map(() => ({ block, o })) : [])),
+  );
+  const chunks = Math.ceil(ordered.length / size);
+  const passes = new Map<string, number>();
+  for (let chunk = 0; chunk < chunks; chunk++) {
+    const [from, to] = [chunk, chunk + 1].map((c) => Math.floor((c * ordered.length) / chunks));
+    const present = new Map<number, Set<number>>();
+    for (const { block, o } of ordered.slice(from, to)) present.set(block, (present.get(block) ?? new Set()).add(o));
+    for (const set of present.values()) {
+      const key = [...set].join(" ");
+      passes.set(key, (passes.get(key) ?? 0) + 1);
+    }
+  }
+  return passes;
+}
+
+function shiftsOf({ geometry }: Graph, input: Tensor, output: Tensor): number[] {
+  const { lanes } = geometry;
+  const read = laneSet(lanes, input.count, inputFeatures(geometry, input));
+  const written = laneSet(lanes, output.count, outputFeatures(geometry, output));
+  const shifts = new Set<number>();
+  for (const lane of written) for (const from of read) shifts.add(from - lane);
+  return ascending([...shifts]);
+}
+
+function ascending(values: readonly number[]): number[] {
+  return [...new Set(values)].sort((a, b) => a - b);
+}
