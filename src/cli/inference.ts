@@ -1,5 +1,4 @@
 /** One encrypted inference from text to label, with everything that is worth telling about it. */
-import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { AegisError } from "../base/errors.ts";
 import {
@@ -10,13 +9,12 @@ import {
   type Randomness,
   scatterCiphertext,
   secureRandomness,
-  type WholeCiphertext,
 } from "../ckks/index.ts";
 import { Client } from "../client/index.ts";
 import { embed, referenceForward } from "../model/index.ts";
 import { checkStrategy, maximumDevices } from "../placement/index.ts";
 import { type Program, parseProgram } from "../program/index.ts";
-import { type DeviceKind, defaultDeviceMemory, runPlan, shareKey } from "../runtime/index.ts";
+import { type DeviceKind, defaultDeviceMemory, digestOfCiphertexts, runPlan, shareKey } from "../runtime/index.ts";
 import { Twin } from "../transformer/index.ts";
 import { parseBytes, readText } from "./arguments.ts";
 import { emphasise, interruptSignal, StatusLine, warn } from "./output.ts";
@@ -156,7 +154,10 @@ export async function infer(options: InferenceOptions, text: string) {
       },
       backend: backend.name,
       strategy: placed.plan.strategy,
-      devices: result.devices.map((device, rank) => ({ ...device, ...placed.forecast[rank] })),
+      devices: result.devices.map(({ operationSeconds: _, ...device }, rank) => ({
+        ...device,
+        ...placed.forecast[rank],
+      })),
       communication: result.communication,
       outputDigest: digestOfCiphertexts(result.output),
       operations: program.operations.map((operation, i) => ({
@@ -200,16 +201,6 @@ function devicesOf({ devices = "1" }: InferenceOptions): number {
 
 function memoryOf({ memory }: InferenceOptions): number {
   return memory === undefined ? defaultDeviceMemory : parseBytes("--memory", memory, defaultDeviceMemory);
-}
-
-/** SHA-256 of everything that ciphertexts consist of. */
-function digestOfCiphertexts(ciphertexts: readonly WholeCiphertext[]): string {
-  const hash = createHash("sha256");
-  for (const { parts, level, scale, slots } of ciphertexts) {
-    hash.update(JSON.stringify([level, scale, slots]));
-    for (const words of parts.flat()) hash.update(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
-  }
-  return hash.digest("hex");
 }
 
 function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {

@@ -2,7 +2,7 @@
 
 export { CountingKeys, type KeyUses } from "./counting-keys.ts";
 export { type DeviceKind, deviceKinds } from "./device/messages.ts";
-export { digestOf } from "./digest.ts";
+export { digestOf, digestOfCiphertexts } from "./digest.ts";
 export {
   keyBudget,
   keyTraffic,

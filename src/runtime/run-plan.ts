@@ -59,12 +59,16 @@ export interface DeviceReport {
   readonly workBytes: number;
   /** Bytes of the keys that the device uses. */
   readonly keyBytes: number;
+  /** From the beginning of the run to the device's first step: its thread, modules, tables, input. */
+  readonly setupSeconds: number;
   /** Computing and communicating. */
   readonly busySeconds: number;
   readonly computeSeconds: number;
   /** Waiting for others, and copying what is sent and received. */
   readonly exposedCommSeconds: number;
   readonly bytesSent: number;
+  /** Seconds of computing by operation. */
+  readonly operationSeconds: readonly number[];
 }
 
 export interface CommunicationReport {
@@ -134,6 +138,7 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
         classifier: weights.classifier,
       },
       ...deviceKeys(run, rank, memoryBytes),
+      began: performance.timeOrigin + started,
     }),
     ...(signal === undefined ? {} : { signal }),
     ...(run.stallSeconds === undefined ? {} : { stallSeconds: run.stallSeconds }),
@@ -201,10 +206,12 @@ function report(
       peakBytes: result.peakBytes,
       workBytes: result.peakBytes - result.keyBytes,
       keyBytes: (requirements[rank] as Requirements).keyBytes,
+      setupSeconds: result.setupSeconds,
       busySeconds: result.computeSeconds + result.exposedSeconds,
       computeSeconds: result.computeSeconds,
       exposedCommSeconds: result.exposedSeconds,
       bytesSent: result.sent.total,
+      operationSeconds: result.operations,
     })),
     communication: {
       plannedBytes: plan.steps.slice(from).reduce((total, step) => total + bytesOf(step), 0),

@@ -23,6 +23,8 @@ export interface DeviceStart {
   /** In the order of use. */
   readonly keySequence: readonly KeyName[];
   readonly residentKeyBytes: number;
+  /** When the run began, in milliseconds since 1970. */
+  readonly began: number;
 }
 
 /** Ciphertexts of the program's input that a device reads. */
@@ -56,6 +58,8 @@ export interface DeviceResult {
   /** Ciphertexts of the program's output that this device has. */
   readonly numbers: readonly number[];
   readonly output: readonly WholeCiphertext[];
+  /** From the beginning of the run to the first step. */
+  readonly setupSeconds: number;
   readonly computeSeconds: number;
   readonly exposedSeconds: number;
   /** Seconds of computing by operation. */

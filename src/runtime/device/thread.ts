@@ -23,6 +23,8 @@ import type { DeviceInput, DeviceMessage, DeviceResult, DeviceStart } from "./me
 import { Runner } from "./runner.ts";
 import { shardingOf } from "./sharding.ts";
 
+const pulseMilliseconds = 2;
+
 serve({ run: (input: DeviceInput, device: Device) => run(input, device) });
 
 async function run(input: DeviceInput, { endpoint, data, post }: Device): Promise<DeviceResult> {
@@ -39,7 +41,9 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   for (const key of start.keys) keys.add(key);
   keys.expect(start.keySequence);
   let pulse = (): void => endpoint.beat();
-  const counting = new CountingKeys(keys, () => pulse());
+  // Inside long operations: the device lives, and what is queued moves on.
+  inner.onAllocate(paced(() => pulse()));
+  const counting = new CountingKeys(keys);
   endpoint.beat();
   const bootstraps = plan.steps.some(
     (step) => program.operations[step.operation]?.kind === "bootstrap" && names(step, endpoint.rank),
@@ -54,7 +58,6 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     endpoint,
     ...(cut ? { cut: environment } : {}),
   });
-  // Inside long operations: the device lives, and what is queued moves on.
   pulse = (): void => runner.pulse();
   let keyBytes = 0;
   const stops = new Set(input.checkpoint === undefined ? [] : boundaries(program, plan));
@@ -63,6 +66,7 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     for (const [i, number] of input.numbers.entries())
       runner.give(number, scatterCiphertext(context, input.ciphertexts[i] as (typeof input.ciphertexts)[number]));
   } else await restoreState(runner, context, input.resume.path);
+  const setupSeconds = (performance.timeOrigin + performance.now() - start.began) / 1000;
   for (let index = first; index < plan.steps.length; index++) {
     if (index > first && stops.has(index)) {
       runner.settle();
@@ -83,6 +87,7 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   return {
     numbers,
     output,
+    setupSeconds,
     computeSeconds: runner.clock.compute,
     exposedSeconds: runner.clock.exposed,
     operations: Array.from(runner.clock.operations),
@@ -97,6 +102,17 @@ async function openBackend({ kind, memoryBytes }: DeviceStart): Promise<Backend>
   return kind === "wasm"
     ? createWasmBackend({ maximumBytes: memoryBytes })
     : createReferenceBackend({ maximumBytes: memoryBytes });
+}
+
+/** Calls `body` at most once in {@link pulseMilliseconds}: polynomials are allocated thousands of times a second. */
+function paced(body: () => void): () => void {
+  let next = 0;
+  return () => {
+    const now = performance.now();
+    if (now < next) return;
+    next = now + pulseMilliseconds;
+    body();
+  };
 }
 
 /** The words of an output, and its memory freed. */
