@@ -17,7 +17,9 @@ import {
 } from "../program/index.ts";
 import type { WeightSource } from "../transformer/index.ts";
 import { CheckpointFolder } from "./checkpoint.ts";
+import { damagedManifest, identityOf } from "./checkpoint-manifest.ts";
 import type { KeyUses } from "./counting-keys.ts";
+import { boundaries } from "./device/boundaries.ts";
 import type { DeviceInput, DeviceKind, DeviceMessage, DeviceResult, DeviceStart } from "./device/messages.ts";
 import { keyBudget, type Requirements } from "./dry-run.ts";
 import { type Progress, progress } from "./run.ts";
@@ -29,6 +31,9 @@ export const defaultDeviceMemory = 2 ** 32;
 /** Shared memory for messages: of each device, and the most that there can be. */
 const arenaBytes = 2 ** 28;
 const largestArena = 2 ** 33;
+
+/** Failures that another try may not meet. */
+const resumable: readonly string[] = ["aborted", "device", "memory"];
 
 export interface PlanRun {
   readonly program: Program;
@@ -110,11 +115,13 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
   const folder =
     run.checkpoint === undefined
       ? undefined
-      : await CheckpointFolder.open(run.checkpoint, program, plan, (error) => {
+      : await CheckpointFolder.open(run.checkpoint, identityOf(program, plan, parameters.spec, input), (error) => {
           failure = error;
           void pool.terminate();
         });
   const resume = folder?.resume;
+  if (folder !== undefined && resume !== undefined && !boundaries(program, plan).includes(resume.step))
+    throw damagedManifest(folder.directory, `damaged: nothing is saved before step ${resume.step}`);
   const started = performance.now();
   const first = plan.steps[resume?.step ?? 0]?.operation ?? 0;
   let furthest = first;
@@ -167,7 +174,14 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
     await folder?.finish();
     return report(run, results, resume?.step ?? 0);
   } catch (error) {
-    throw failure ?? error;
+    await pool.terminate();
+    await folder?.settle();
+    const thrown = failure ?? error;
+    if (folder?.kept && thrown instanceof AegisError && resumable.includes(thrown.code)) {
+      const hint = `what is done is kept in ${folder.directory}: run again to go on from there`;
+      thrown.hint = thrown.hint === undefined ? hint : `${thrown.hint}; ${hint}`;
+    }
+    throw thrown;
   } finally {
     await pool.terminate();
   }

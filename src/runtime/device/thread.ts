@@ -24,6 +24,7 @@ import { Runner } from "./runner.ts";
 import { shardingOf } from "./sharding.ts";
 
 const pulseMilliseconds = 2;
+const beatMilliseconds = 500;
 
 serve({ run: (input: DeviceInput, device: Device) => run(input, device) });
 
@@ -70,7 +71,11 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   for (let index = first; index < plan.steps.length; index++) {
     if (index > first && stops.has(index)) {
       runner.settle();
-      const saved = await saveState(runner, input.checkpoint as string, index, endpoint.rank);
+      // The disk may take its time, and the device lives.
+      const beating = setInterval(() => endpoint.beat(), beatMilliseconds);
+      const saved = await saveState(runner, input.checkpoint as string, index, endpoint.rank).finally(() =>
+        clearInterval(beating),
+      );
       post({ kind: "checkpoint", index, ...saved } satisfies DeviceMessage);
     }
     if (names(plan.steps[index] as Step, endpoint.rank)) post({ kind: "step", index } satisfies DeviceMessage);
