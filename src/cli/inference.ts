@@ -14,9 +14,19 @@ import { Client } from "../client/index.ts";
 import { embed, referenceForward } from "../model/index.ts";
 import { checkStrategy, maximumDevices } from "../placement/index.ts";
 import { type Program, parseProgram } from "../program/index.ts";
-import { type DeviceKind, defaultDeviceMemory, digestOfCiphertexts, runPlan, shareKey } from "../runtime/index.ts";
+import {
+  checkCheckpoint,
+  type DeviceKind,
+  defaultDeviceMemory,
+  digestOf,
+  digestOfCiphertexts,
+  type RunIdentity,
+  runIdentity,
+  runPlan,
+  shareKey,
+} from "../runtime/index.ts";
 import { Twin } from "../transformer/index.ts";
-import { parseBytes, readText } from "./arguments.ts";
+import { parseBytes, parseInteger, readParsed } from "./arguments.ts";
 import { emphasise, interruptSignal, StatusLine, warn } from "./output.ts";
 import { place } from "./placing.ts";
 import { forgetRandomness, resumableRandomness } from "./resumable.ts";
@@ -73,7 +83,7 @@ export async function infer(options: InferenceOptions, text: string) {
       memoryBytes: memoryOf(options),
       ...(options.plan === undefined ? {} : { file: options.plan }),
     });
-    const randomness = await randomnessOf(options, ids);
+    const randomness = await randomnessOf(options, ids, runIdentity(program, placed.plan, parameters.spec));
     using client = new Client(context, checkpoint, randomness);
     const keysStart = performance.now();
     const keys: EvaluationKey[] = [];
@@ -174,29 +184,27 @@ export async function infer(options: InferenceOptions, text: string) {
 }
 
 /** Fresh randomness; with a checkpoint, the same as before, so that keys and ciphertexts go on to fit. */
-async function randomnessOf(options: InferenceOptions, ids: readonly number[]): Promise<Randomness> {
-  if (options.insecureSeed !== undefined) {
-    const seed = Number(options.insecureSeed);
-    if (!Number.isSafeInteger(seed))
-      throw new AegisError(
-        "argument",
-        `--insecure-seed: expected an integer, got ${JSON.stringify(options.insecureSeed)}`,
-      );
+async function randomnessOf(
+  { insecureSeed, checkpoint }: InferenceOptions,
+  ids: readonly number[],
+  run: RunIdentity,
+): Promise<Randomness> {
+  const begun = checkpoint !== undefined && (await checkCheckpoint(checkpoint, run));
+  if (insecureSeed !== undefined) {
+    const seed = parseInteger("--insecure-seed", insecureSeed, 0, Number.MAX_SAFE_INTEGER);
     warn("--insecure-seed makes keys predictable: for comparing runs only");
     return insecureRandomness(seed);
   }
-  return options.checkpoint === undefined ? secureRandomness() : resumableRandomness(options.checkpoint, ids);
+  if (checkpoint === undefined) return secureRandomness();
+  return resumableRandomness({ directory: checkpoint, begun, ids, run: digestOf(run) });
 }
 
 async function programFile({ program: path }: InferenceOptions): Promise<Program | undefined> {
-  return path === undefined ? undefined : parseProgram(await readText(path, "--program"));
+  return path === undefined ? undefined : readParsed(path, "--program", "program", parseProgram);
 }
 
 function devicesOf({ devices = "1" }: InferenceOptions): number {
-  const count = Number(devices);
-  if (!Number.isInteger(count) || count < 1 || count > maximumDevices)
-    throw new AegisError("argument", `--devices: expected 1 to ${maximumDevices}, got ${JSON.stringify(devices)}`);
-  return count;
+  return parseInteger("--devices", devices, 1, maximumDevices);
 }
 
 function memoryOf({ memory }: InferenceOptions): number {
