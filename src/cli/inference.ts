@@ -62,6 +62,11 @@ export type InferenceReport = Awaited<ReturnType<typeof infer>>;
 export async function infer(options: InferenceOptions, text: string) {
   const start = performance.now();
   const since = (from: number): number => (performance.now() - from) / 1000;
+  // What is wrong with the options is said before any work.
+  const devices = devicesOf(options);
+  const strategy = checkStrategy(options.strategy ?? "aegis");
+  const memoryBytes = memoryOf(options);
+  const seed = seedOf(options);
   const signal = interruptSignal();
   const status = new StatusLine();
   const backend = await openBackend(options.backend);
@@ -77,13 +82,13 @@ export async function infer(options: InferenceOptions, text: string) {
     const { parameters } = context;
     status.show("planning");
     const placed = await place(session, {
-      devices: devicesOf(options),
-      strategy: checkStrategy(options.strategy ?? "aegis"),
+      devices,
+      strategy,
       overlap: options.overlap !== false,
-      memoryBytes: memoryOf(options),
+      memoryBytes,
       ...(options.plan === undefined ? {} : { file: options.plan }),
     });
-    const randomness = await randomnessOf(options, ids, runIdentity(program, placed.plan, parameters.spec));
+    const randomness = await randomnessOf(options, seed, ids, runIdentity(program, placed.plan, parameters.spec));
     using client = new Client(context, checkpoint, randomness);
     const keysStart = performance.now();
     const keys: EvaluationKey[] = [];
@@ -110,7 +115,7 @@ export async function infer(options: InferenceOptions, text: string) {
         keys,
         requirements: placed.requirements,
         kind: options.backend as DeviceKind,
-        memoryBytes: memoryOf(options),
+        memoryBytes,
         signal,
         forecast: placed.seconds,
         onProgress: (progress) => status.progress(progress),
@@ -185,18 +190,24 @@ export async function infer(options: InferenceOptions, text: string) {
 
 /** Fresh randomness; with a checkpoint, the same as before, so that keys and ciphertexts go on to fit. */
 async function randomnessOf(
-  { insecureSeed, checkpoint }: InferenceOptions,
+  { checkpoint }: InferenceOptions,
+  seed: number | undefined,
   ids: readonly number[],
   run: RunIdentity,
 ): Promise<Randomness> {
   const begun = checkpoint !== undefined && (await checkCheckpoint(checkpoint, run));
-  if (insecureSeed !== undefined) {
-    const seed = parseInteger("--insecure-seed", insecureSeed, 0, Number.MAX_SAFE_INTEGER);
+  if (seed !== undefined) {
     warn("--insecure-seed makes keys predictable: for comparing runs only");
     return insecureRandomness(seed);
   }
   if (checkpoint === undefined) return secureRandomness();
   return resumableRandomness({ directory: checkpoint, begun, ids, run: digestOf(run) });
+}
+
+function seedOf({ insecureSeed }: InferenceOptions): number | undefined {
+  return insecureSeed === undefined
+    ? undefined
+    : parseInteger("--insecure-seed", insecureSeed, 0, Number.MAX_SAFE_INTEGER);
 }
 
 async function programFile({ program: path }: InferenceOptions): Promise<Program | undefined> {

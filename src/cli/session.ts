@@ -133,9 +133,9 @@ export async function prepare(
       hint: `use ${defaultPreset}`,
     });
   }
+  if (given !== undefined) checkProgram(given, model.checkpoint.digest, parameters, length);
   const context = new Context(parameters, backend);
   const times = measureKernels(backend, parameters.logN, parameters.primes);
-  if (given !== undefined) checkProgram(given, model.checkpoint.digest, parameters, length);
   const compiled =
     given === undefined
       ? compile(config, model.calibration, parameters, { length, times })
