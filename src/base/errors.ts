@@ -45,7 +45,8 @@ export interface ErrorDetails {
 export class AegisError extends Error {
   override readonly name = "AegisError";
   readonly code: ErrorCode;
-  readonly hint: string | undefined;
+  /** Whoever passes the error on may add to it. */
+  hint: string | undefined;
   readonly operation: string | undefined;
   readonly level: number | undefined;
   readonly logScale: number | undefined;
@@ -64,7 +65,9 @@ export class AegisError extends Error {
 
   /** Message, place and hint as a person reads them. */
   describe(): string {
-    const place = this.path.length > 0 ? `${this.path.join(" → ")}: ` : "";
+    const named = this.device === undefined || this.message.includes(this.device);
+    const steps = [...(named ? [] : [this.device]), ...this.path];
+    const place = steps.length > 0 ? `${steps.join(" → ")}: ` : "";
     return `${place}${this.message}${this.hint === undefined ? "" : `\n  ${this.hint}`}`;
   }
 }

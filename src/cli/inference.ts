@@ -1,5 +1,4 @@
 /** One encrypted inference from text to label, with everything that is worth telling about it. */
-import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { AegisError } from "../base/errors.ts";
 import {
@@ -10,15 +9,24 @@ import {
   type Randomness,
   scatterCiphertext,
   secureRandomness,
-  type WholeCiphertext,
 } from "../ckks/index.ts";
 import { Client } from "../client/index.ts";
 import { embed, referenceForward } from "../model/index.ts";
 import { checkStrategy, maximumDevices } from "../placement/index.ts";
 import { type Program, parseProgram } from "../program/index.ts";
-import { type DeviceKind, defaultDeviceMemory, runPlan, shareKey } from "../runtime/index.ts";
+import {
+  checkCheckpoint,
+  type DeviceKind,
+  defaultDeviceMemory,
+  digestOf,
+  digestOfCiphertexts,
+  type RunIdentity,
+  runIdentity,
+  runPlan,
+  shareKey,
+} from "../runtime/index.ts";
 import { Twin } from "../transformer/index.ts";
-import { parseBytes, readText } from "./arguments.ts";
+import { parseBytes, parseInteger, readParsed } from "./arguments.ts";
 import { emphasise, interruptSignal, StatusLine, warn } from "./output.ts";
 import { place } from "./placing.ts";
 import { forgetRandomness, resumableRandomness } from "./resumable.ts";
@@ -54,6 +62,11 @@ export type InferenceReport = Awaited<ReturnType<typeof infer>>;
 export async function infer(options: InferenceOptions, text: string) {
   const start = performance.now();
   const since = (from: number): number => (performance.now() - from) / 1000;
+  // What is wrong with the options is said before any work.
+  const devices = devicesOf(options);
+  const strategy = checkStrategy(options.strategy ?? "aegis");
+  const memoryBytes = memoryOf(options);
+  const seed = seedOf(options);
   const signal = interruptSignal();
   const status = new StatusLine();
   const backend = await openBackend(options.backend);
@@ -69,13 +82,13 @@ export async function infer(options: InferenceOptions, text: string) {
     const { parameters } = context;
     status.show("planning");
     const placed = await place(session, {
-      devices: devicesOf(options),
-      strategy: checkStrategy(options.strategy ?? "aegis"),
+      devices,
+      strategy,
       overlap: options.overlap !== false,
-      memoryBytes: memoryOf(options),
+      memoryBytes,
       ...(options.plan === undefined ? {} : { file: options.plan }),
     });
-    const randomness = await randomnessOf(options, ids);
+    const randomness = await randomnessOf(options, seed, ids, runIdentity(program, placed.plan, parameters.spec));
     using client = new Client(context, checkpoint, randomness);
     const keysStart = performance.now();
     const keys: EvaluationKey[] = [];
@@ -102,7 +115,7 @@ export async function infer(options: InferenceOptions, text: string) {
         keys,
         requirements: placed.requirements,
         kind: options.backend as DeviceKind,
-        memoryBytes: memoryOf(options),
+        memoryBytes,
         signal,
         forecast: placed.seconds,
         onProgress: (progress) => status.progress(progress),
@@ -156,7 +169,10 @@ export async function infer(options: InferenceOptions, text: string) {
       },
       backend: backend.name,
       strategy: placed.plan.strategy,
-      devices: result.devices.map((device, rank) => ({ ...device, ...placed.forecast[rank] })),
+      devices: result.devices.map(({ operationSeconds: _, ...device }, rank) => ({
+        ...device,
+        ...placed.forecast[rank],
+      })),
       communication: result.communication,
       outputDigest: digestOfCiphertexts(result.output),
       operations: program.operations.map((operation, i) => ({
@@ -173,43 +189,37 @@ export async function infer(options: InferenceOptions, text: string) {
 }
 
 /** Fresh randomness; with a checkpoint, the same as before, so that keys and ciphertexts go on to fit. */
-async function randomnessOf(options: InferenceOptions, ids: readonly number[]): Promise<Randomness> {
-  if (options.insecureSeed !== undefined) {
-    const seed = Number(options.insecureSeed);
-    if (!Number.isSafeInteger(seed))
-      throw new AegisError(
-        "argument",
-        `--insecure-seed: expected an integer, got ${JSON.stringify(options.insecureSeed)}`,
-      );
+async function randomnessOf(
+  { checkpoint }: InferenceOptions,
+  seed: number | undefined,
+  ids: readonly number[],
+  run: RunIdentity,
+): Promise<Randomness> {
+  const begun = checkpoint !== undefined && (await checkCheckpoint(checkpoint, run));
+  if (seed !== undefined) {
     warn("--insecure-seed makes keys predictable: for comparing runs only");
     return insecureRandomness(seed);
   }
-  return options.checkpoint === undefined ? secureRandomness() : resumableRandomness(options.checkpoint, ids);
+  if (checkpoint === undefined) return secureRandomness();
+  return resumableRandomness({ directory: checkpoint, begun, ids, run: digestOf(run) });
+}
+
+function seedOf({ insecureSeed }: InferenceOptions): number | undefined {
+  return insecureSeed === undefined
+    ? undefined
+    : parseInteger("--insecure-seed", insecureSeed, 0, Number.MAX_SAFE_INTEGER);
 }
 
 async function programFile({ program: path }: InferenceOptions): Promise<Program | undefined> {
-  return path === undefined ? undefined : parseProgram(await readText(path, "--program"));
+  return path === undefined ? undefined : readParsed(path, "--program", "program", parseProgram);
 }
 
 function devicesOf({ devices = "1" }: InferenceOptions): number {
-  const count = Number(devices);
-  if (!Number.isInteger(count) || count < 1 || count > maximumDevices)
-    throw new AegisError("argument", `--devices: expected 1 to ${maximumDevices}, got ${JSON.stringify(devices)}`);
-  return count;
+  return parseInteger("--devices", devices, 1, maximumDevices);
 }
 
 function memoryOf({ memory }: InferenceOptions): number {
   return memory === undefined ? defaultDeviceMemory : parseBytes("--memory", memory, defaultDeviceMemory);
-}
-
-/** SHA-256 of everything that ciphertexts consist of. */
-function digestOfCiphertexts(ciphertexts: readonly WholeCiphertext[]): string {
-  const hash = createHash("sha256");
-  for (const { parts, level, scale, slots } of ciphertexts) {
-    hash.update(JSON.stringify([level, scale, slots]));
-    for (const words of parts.flat()) hash.update(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
-  }
-  return hash.digest("hex");
 }
 
 function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {

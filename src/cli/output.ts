@@ -2,6 +2,7 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { styleText } from "node:util";
 import Table from "cli-table3";
+import { AegisError } from "../base/errors.ts";
 import type { Progress } from "../runtime/index.ts";
 
 type Stream = NodeJS.WriteStream;
@@ -54,15 +55,15 @@ export function formatSeconds(seconds: number): string {
   return seconds >= 10 ? `${seconds.toFixed(0)} s` : `${seconds.toFixed(2)} s`;
 }
 
-/** Writes a file whole or not at all. */
-export async function writeWhole(path: string, text: string): Promise<void> {
+/** Writes a file whole or not at all. Throws `io`. */
+export async function writeWhole(path: string, text: string, hint = "check the path given with --out"): Promise<void> {
   const temporary = `${path}.${process.pid}.tmp`;
   try {
     await writeFile(temporary, text);
     await rename(temporary, path);
-  } catch (error) {
+  } catch (cause) {
     await rm(temporary, { force: true });
-    throw error;
+    throw new AegisError("io", `${path}: cannot be written`, { hint, cause });
   }
 }
 
@@ -87,6 +88,17 @@ export class StatusLine {
 
   clear(): void {
     if (this.#live) process.stderr.write("\r\u001b[K");
+  }
+}
+
+/** Shows what is being done while it is, if stderr is a terminal. */
+export async function withStatus<T>(what: string, body: () => Promise<T>): Promise<T> {
+  const status = new StatusLine();
+  status.show(what);
+  try {
+    return await body();
+  } finally {
+    status.clear();
   }
 }
 

@@ -3,18 +3,25 @@ import { AegisError } from "../base/errors.ts";
 import {
   checkStrategy,
   makePlan,
+  maximumDevices,
   type Plan,
-  type Planned,
   parsePlan,
   planSetting,
   playPlan,
   type StrategyName,
   verifyPlan,
 } from "../placement/index.ts";
+import type { Program } from "../program/index.ts";
 import { digestOf, type NeededKey, planRequirements, type Requirements, requireRunnable } from "../runtime/index.ts";
-import { readText } from "./arguments.ts";
+import { referenceTimes } from "../transformer/index.ts";
+import { readParsed } from "./arguments.ts";
 import { formatBytes } from "./output.ts";
 import { pagingSeconds, type Session } from "./session.ts";
+
+/** Of a device's memory, for what kernels keep. */
+const tableBytes = 2 ** 26;
+/** For finding out how many devices would do. */
+const patienceMilliseconds = 10_000;
 
 export interface PlaceOptions {
   readonly devices: number;
@@ -45,27 +52,20 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
   const { parameters } = context;
   const digest = digestOf(program);
   requireRunnable(options.strategy);
-  const setting = planSetting(program, parameters, digest, times);
-  let plan: Plan;
-  if (options.file === undefined) {
-    const planned: Planned = makePlan(program, setting, options);
-    ({ plan } = planned);
-  } else {
-    plan = parsePlan(await readText(options.file, "--plan"));
-    checkStrategy(plan.strategy);
-    verifyPlan(program, digest, plan);
-  }
-  const timeline = playPlan(program, plan, setting.costs);
+  // Planned with the times of the reference machine: measured ones differ from run to run, and a run that is
+  // taken up again must have the plan that it was begun with.
+  const planned = lazily(() => planSetting(program, parameters, digest, referenceTimes));
+  const planFor = (devices: number): Plan => makePlan(program, planned(), { ...options, devices }).plan;
+  const plan = options.file === undefined ? planFor(options.devices) : await planFile(options.file, program, digest);
+  const timeline = playPlan(program, plan, planSetting(program, parameters, digest, times).costs);
   const { devices: requirements } = await planRequirements(program, parameters, plan);
-  for (const [rank, { workBytes, keys }] of requirements.entries()) {
-    const largest = Math.max(0, ...keys.map(({ bytes }) => bytes));
-    const least = workBytes + 2 * largest + 2 ** 26;
-    if (least <= options.memoryBytes) continue;
-    throw new AegisError(
-      "plan",
-      `device ${rank} needs ${formatBytes(least)} (${formatBytes(workBytes)} of ciphertexts and workspace, ${formatBytes(2 * largest)} for keys), it has ${formatBytes(options.memoryBytes)}`,
-      { hint: "use more devices or a shorter text" },
-    );
+  const fullest = requirements.reduce((a, b) => (leastBytes(b) > leastBytes(a) ? b : a));
+  if (leastBytes(fullest) > options.memoryBytes) {
+    const fits = async (devices: number): Promise<boolean> => {
+      const { devices: needed } = await planRequirements(program, parameters, planFor(devices));
+      return needed.every((one) => leastBytes(one) <= options.memoryBytes);
+    };
+    throw await doesNotFit(requirements.indexOf(fullest), fullest, options.memoryBytes, plan.devices, fits);
   }
   return {
     plan,
@@ -82,6 +82,51 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
       forecastWorkBytes: workBytes,
       forecastSeconds: timeline.devices[rank]?.end ?? 0,
     })),
+  };
+}
+
+async function planFile(path: string, program: Program, digest: string): Promise<Plan> {
+  const plan = await readParsed(path, "--plan", "plan", parsePlan);
+  requireRunnable(checkStrategy(plan.strategy));
+  verifyPlan(program, digest, plan);
+  return plan;
+}
+
+/** Bytes that a device cannot do without: keys give way but for the two that are in use. */
+function leastBytes(needed: Requirements): number {
+  return needed.workBytes + twoKeys(needed) + tableBytes;
+}
+
+function twoKeys({ keys }: Requirements): number {
+  return 2 * Math.max(0, ...keys.map(({ bytes }) => bytes));
+}
+
+/** What fills the memory of a device, and how many devices would do. */
+async function doesNotFit(
+  rank: number,
+  needed: Requirements,
+  memoryBytes: number,
+  devices: number,
+  fits: (devices: number) => Promise<boolean>,
+): Promise<AegisError> {
+  const parts = `${formatBytes(needed.workBytes)} of ciphertexts and workspace, ${formatBytes(twoKeys(needed))} for keys, ${formatBytes(tableBytes)} for tables`;
+  const start = performance.now();
+  let tried = devices;
+  let hint: string | undefined;
+  while (hint === undefined && 2 * tried <= maximumDevices && performance.now() - start < patienceMilliseconds) {
+    tried *= 2;
+    if (await fits(tried)) hint = `${tried} devices would do`;
+  }
+  hint ??= `${tried} devices are not enough either: give more memory or a shorter text`;
+  const message = `device ${rank} needs ${formatBytes(leastBytes(needed))} (${parts}), it has ${formatBytes(memoryBytes)}`;
+  return new AegisError("plan", message, { hint });
+}
+
+function lazily<T>(make: () => T): () => T {
+  let value: T | undefined;
+  return () => {
+    value ??= make();
+    return value;
   };
 }
 

@@ -77,10 +77,10 @@ export function parametersFor(name: string, config: ModelConfig, length: number)
 }
 
 /** Throws `program` when a program from outside is of another model, length or preset. */
-function checkProgram(program: Program, { checkpoint }: Model, parameters: Parameters, length: number): void {
+export function checkProgram(program: Program, checkpoint: string, parameters: Parameters, length: number): void {
   const hint = "compile the model again for this text (aegis compile --text … --out FILE)";
-  if (program.checkpoint !== checkpoint.digest)
-    throw new AegisError("program", "--program: the program was compiled for another checkpoint", { hint });
+  if (program.checkpoint !== checkpoint)
+    throw new AegisError("program", "--program: compiled for another model (its checkpoint differs)", { hint });
   if (program.preset !== parameters.name)
     throw new AegisError("program", `--program: compiled for parameters ${program.preset}, not ${parameters.name}`, {
       hint,
@@ -133,9 +133,9 @@ export async function prepare(
       hint: `use ${defaultPreset}`,
     });
   }
+  if (given !== undefined) checkProgram(given, model.checkpoint.digest, parameters, length);
   const context = new Context(parameters, backend);
   const times = measureKernels(backend, parameters.logN, parameters.primes);
-  if (given !== undefined) checkProgram(given, model, parameters, length);
   const compiled =
     given === undefined
       ? compile(config, model.calibration, parameters, { length, times })

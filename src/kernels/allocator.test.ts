@@ -60,6 +60,25 @@ describe("Allocator", () => {
     expect(allocator.allocate(2 ** 32)).toBe(0);
   });
 
+  test("tells of every allocation before it is made; what the watcher throws ends it", () => {
+    const allocator = new Allocator(0, 2 ** 20, grow);
+    const seen: number[] = [];
+    const stop = allocator.onAllocate(() => seen.push(allocator.report().used));
+    const first = allocator.allocate(64);
+    allocator.allocate(128);
+    expect(seen).toEqual([0, 64]);
+    const refuse = allocator.onAllocate(() => {
+      throw new Error("enough");
+    });
+    expect(() => allocator.allocate(64)).toThrow("enough");
+    expect(allocator.report().used).toBe(192);
+    refuse();
+    stop();
+    allocator.release(first, 64);
+    allocator.allocate(64);
+    expect(seen.length).toBe(3);
+  });
+
   test("stays consistent under a long random use", () => {
     const allocator = new Allocator(64, 2 ** 24, grow);
     const live: { address: number; size: number }[] = [];

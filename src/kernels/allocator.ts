@@ -37,6 +37,7 @@ export class Allocator {
   readonly #free = new Map<number, number>();
   readonly #freeByEnd = new Map<number, number>();
   readonly #pressure = new Set<() => boolean>();
+  readonly #watching = new Set<() => void>();
   readonly #classes: Set<number>[] = Array.from({ length: sizeClass(largestClass) + 1 }, () => new Set<number>());
 
   /**
@@ -67,8 +68,15 @@ export class Allocator {
     return () => void this.#pressure.delete(release);
   }
 
+  /** See {@link Backend.onAllocate}. */
+  onAllocate(watch: () => void): () => void {
+    this.#watching.add(watch);
+    return () => void this.#watching.delete(watch);
+  }
+
   /** Address of `bytes` bytes. Throws `memory` when they are not to be had. */
   allocate(bytes: number): number {
+    for (const watch of this.#watching) watch();
     const units = Math.max(1, Math.ceil(bytes / unit));
     let start = this.#find(units) ?? this.#extend(units);
     while (start === undefined) {

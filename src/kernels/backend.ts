@@ -73,6 +73,11 @@ export interface Backend {
    * it freed anything. Returns a function that ends this.
    */
   onPressure(release: () => boolean): () => void;
+  /**
+   * Calls `watch` before every allocation: long work allocates all the time, so that whoever runs it can show
+   * that it goes on, or end it by throwing. Returns a function that ends this.
+   */
+  onAllocate(watch: () => void): () => void;
   /** Frees everything; using the backend afterwards is an error. */
   dispose(): void;
 }

@@ -12,19 +12,15 @@ export interface KeyUses {
 
 export class CountingKeys implements KeySource {
   readonly #keys: KeySource;
-  readonly #onUse: (() => void) | undefined;
   #multiplications = 0;
   #rotations = 0;
   #switches = 0;
 
-  /** @param onUse called before every use: the pulse of a device in a long operation */
-  constructor(keys: KeySource, onUse?: () => void) {
+  constructor(keys: KeySource) {
     this.#keys = keys;
-    this.#onUse = onUse;
   }
 
   key(name: KeyName, level: number): LoadedKey {
-    this.#onUse?.();
     this.#switches++;
     if (name === "relinearisation") this.#multiplications++;
     else if (name.startsWith("galois-")) this.#rotations++;

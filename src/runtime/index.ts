@@ -1,9 +1,11 @@
 /** Runs programs: on a real backend, or dry on the null device. */
 
+export { checkCheckpoint } from "./checkpoint.ts";
+export { type RunIdentity, runIdentity } from "./checkpoint-manifest.ts";
 export { CountingKeys, type KeyUses } from "./counting-keys.ts";
 export { type DeviceKind, deviceKinds } from "./device/messages.ts";
 export { requireRunnable } from "./device/sharding.ts";
-export { digestOf } from "./digest.ts";
+export { digestOf, digestOfCiphertexts } from "./digest.ts";
 export {
   keyBudget,
   keyTraffic,

@@ -2,7 +2,7 @@
  * Plans on thread devices: the same words as one device, and exactly the bytes that were planned. Starting
  * threads takes longer than the small programs; device/runner.test.ts tries more plans in one thread.
  */
-import { existsSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -95,10 +95,14 @@ test("a run that is put down, and taken up where all devices had saved it", asyn
       checkpoint,
       signal: controller.signal,
       onProgress: () => {
-        if (existsSync(join(checkpoint, "manifest.json"))) controller.abort();
+        const { step } = JSON.parse(readFileSync(join(checkpoint, "manifest.json"), "utf8")) as { step: number };
+        if (step > 0) controller.abort();
       },
     });
-    await expect(stopped).rejects.toMatchObject({ code: "aborted" });
+    const hint = `what is done is kept in ${checkpoint}: run again to go on from there`;
+    await expect(stopped).rejects.toMatchObject({ code: "aborted", hint });
+    const other = input.map((a) => ({ ...a, scale: 2 * a.scale }));
+    await expect(server.inferOn(plan, other, { checkpoint })).rejects.toMatchObject({ code: "plan" });
     const seen: number[] = [];
     const { communication } = await run(plan, { checkpoint, onProgress: ({ done }) => seen.push(done) });
     expect(seen[0]).toBeGreaterThan(1);

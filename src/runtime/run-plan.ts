@@ -17,7 +17,9 @@ import {
 } from "../program/index.ts";
 import type { WeightSource } from "../transformer/index.ts";
 import { CheckpointFolder } from "./checkpoint.ts";
+import { damagedManifest, identityOf } from "./checkpoint-manifest.ts";
 import type { KeyUses } from "./counting-keys.ts";
+import { boundaries } from "./device/boundaries.ts";
 import type { DeviceInput, DeviceKind, DeviceMessage, DeviceResult, DeviceStart } from "./device/messages.ts";
 import { keyBudget, type Requirements } from "./dry-run.ts";
 import { type Progress, progress } from "./run.ts";
@@ -29,6 +31,9 @@ export const defaultDeviceMemory = 2 ** 32;
 /** Shared memory for messages: of each device, and the most that there can be. */
 const arenaBytes = 2 ** 28;
 const largestArena = 2 ** 33;
+
+/** Failures that another try may not meet. */
+const resumable: readonly string[] = ["aborted", "device", "memory"];
 
 export interface PlanRun {
   readonly program: Program;
@@ -59,12 +64,16 @@ export interface DeviceReport {
   readonly workBytes: number;
   /** Bytes of the keys that the device uses. */
   readonly keyBytes: number;
+  /** From the beginning of the run to the device's first step: its thread, modules, tables, input. */
+  readonly setupSeconds: number;
   /** Computing and communicating. */
   readonly busySeconds: number;
   readonly computeSeconds: number;
   /** Waiting for others, and copying what is sent and received. */
   readonly exposedCommSeconds: number;
   readonly bytesSent: number;
+  /** Seconds of computing by operation. */
+  readonly operationSeconds: readonly number[];
 }
 
 export interface CommunicationReport {
@@ -106,11 +115,13 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
   const folder =
     run.checkpoint === undefined
       ? undefined
-      : await CheckpointFolder.open(run.checkpoint, program, plan, (error) => {
+      : await CheckpointFolder.open(run.checkpoint, identityOf(program, plan, parameters.spec, input), (error) => {
           failure = error;
           void pool.terminate();
         });
   const resume = folder?.resume;
+  if (folder !== undefined && resume !== undefined && !boundaries(program, plan).includes(resume.step))
+    throw damagedManifest(folder.directory, `damaged: nothing is saved before step ${resume.step}`);
   const started = performance.now();
   const first = plan.steps[resume?.step ?? 0]?.operation ?? 0;
   let furthest = first;
@@ -134,6 +145,7 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
         classifier: weights.classifier,
       },
       ...deviceKeys(run, rank, memoryBytes),
+      began: performance.timeOrigin + started,
     }),
     ...(signal === undefined ? {} : { signal }),
     ...(run.stallSeconds === undefined ? {} : { stallSeconds: run.stallSeconds }),
@@ -162,7 +174,14 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
     await folder?.finish();
     return report(run, results, resume?.step ?? 0);
   } catch (error) {
-    throw failure ?? error;
+    await pool.terminate();
+    await folder?.settle();
+    const thrown = failure ?? error;
+    if (folder?.kept && thrown instanceof AegisError && resumable.includes(thrown.code)) {
+      const hint = `what is done is kept in ${folder.directory}: run again to go on from there`;
+      thrown.hint = thrown.hint === undefined ? hint : `${thrown.hint}; ${hint}`;
+    }
+    throw thrown;
   } finally {
     await pool.terminate();
   }
@@ -211,10 +230,12 @@ function report(
       peakBytes: result.peakBytes,
       workBytes: result.peakBytes - result.keyBytes,
       keyBytes: (requirements[rank] as Requirements).keyBytes,
+      setupSeconds: result.setupSeconds,
       busySeconds: result.computeSeconds + result.exposedSeconds,
       computeSeconds: result.computeSeconds,
       exposedCommSeconds: result.exposedSeconds,
       bytesSent: result.sent.total,
+      operationSeconds: result.operations,
     })),
     communication: {
       plannedBytes: plan.steps.slice(from).reduce((total, step) => total + bytesOf(step), 0),

@@ -13,9 +13,13 @@ export interface Outcome {
 }
 
 /** Runs the command; its output is no terminal. */
-export function aegis(args: readonly string[], environment: Record<string, string> = {}): Promise<Outcome> {
+export function aegis(
+  args: readonly string[],
+  environment: Record<string, string> = {},
+  nodeOptions: readonly string[] = [],
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [command, ...args], {
+    const child = spawn(process.execPath, [...nodeOptions, command, ...args], {
       env: { PATH: process.env.PATH ?? "", ...environment },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseSafetensors, readFloat32 } from "../../src/model/index.ts";
 import { buildDist, root } from "../support/build.ts";
-import { modelFiles } from "../support/transformer.ts";
+import { modelFiles, smallModel } from "../support/transformer.ts";
 import { float32, json, microTokenizer, type RawTensor, writeSafetensors } from "../vectors/model/micro.ts";
 import { aegis, type Files, Folders, shape } from "./support.ts";
 
@@ -36,6 +36,17 @@ describe("exit codes", () => {
       2,
       /^error: option '--text <text>' cannot be used with/,
     ],
+    [
+      ["compile", "--model", "MODEL", "--file", "a", "--text", "b"],
+      2,
+      /^error: option '--text <text>' cannot be used with option '--file <path>'\n/,
+    ],
+    ...(["--devices", "--strategy"] as const).map((option): [string[], number, RegExp] => [
+      ["run", "--model", "MODEL", "--text", "a", "--plan", "plan.json", option, option === "--devices" ? "2" : "data"],
+      2,
+      new RegExp(`^error: option '--plan <file>' cannot be used with option '${option} <.*>'\n$`),
+    ]),
+    [["plan", "--tokens", "4"], 2, /^error: required option '--model <name>' not specified\n/],
   ])("%j is wrong usage", async (args, code, message) => {
     const outcome = await aegis(args.map((arg) => (arg === "MODEL" ? model : arg)));
     expect(outcome.stderr).toMatch(message);
@@ -214,12 +225,50 @@ describe("an argument that is not right", () => {
       () => compile("--tokens", "2", "--preset", "insecure-test", "--out", "/nowhere/program.json", "--json"),
       /\/nowhere\/program\.json: cannot be written/,
     ],
+    ["tokens in another notation", () => compile("--tokens", "0x4"), /--tokens: expected 1 to 16, got "0x4"/],
+    ["a text that cannot be read", () => compile("--file", "/nowhere/text"), /\/nowhere\/text: cannot be read/],
+    ...["0", "-1", "1.5", "65", "1e1", ""].map((devices): [string, () => string[], RegExp] => [
+      `${JSON.stringify(devices)} devices`,
+      () => run("--text", "good", "--devices", devices, "--json"),
+      new RegExp(`--devices: expected 1 to 64, got ${JSON.stringify(devices)}$`),
+    ]),
+    [
+      "an unknown strategy",
+      () => run("--text", "good", "--strategy", "fast"),
+      /strategy: expected one of .*got "fast"/,
+    ],
+    [
+      "more memory than there can be",
+      () => run("--text", "good", "--memory", "5GiB"),
+      /--memory: expected bytes from 1MiB to 4GiB, such as 2GiB, got "5GiB"/,
+    ],
+    ["memory without a unit that is known", () => run("--text", "good", "--memory", "2GB"), /--memory: .*got "2GB"/],
+    [
+      "a seed that is none",
+      () => run("--text", "good", "--insecure-seed", "x"),
+      /--insecure-seed: expected 0 to \d+, got "x"/,
+    ],
     [
       "no such limit",
       () => ["calibrate", "--model", model, "--limit", "0", "--texts", join(model, "config.json")],
       /--limit: expected a positive integer, got "0"/,
     ],
   ])("%s", (_, args, message) => refused(args(), message, model));
+
+  test("memory that nothing fits: what fills it, and that more devices do not help", async () => {
+    const args = run("--text", "good", "--preset", "insecure-test", "--devices", "2", "--memory", "80MiB", "--json");
+    const { code, stdout, stderr } = await aegis(args);
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(
+      /\nerror: device \d needs [\d.]+ MiB \([\d.]+ MiB of ciphertexts and workspace, [\d.]+ MiB for keys, 64\.0 MiB for tables\), it has 80\.0 MiB\n {2}\d+ devices (would do|are not enough either: .*)\n$/,
+    );
+  });
+
+  test("a folder for checkpoints that is a file, which stays as it was", async () => {
+    const file = join(folders.folder({ file: "mine" }), "file");
+    await refused(run("--text", "good", "--preset", "insecure-test", "--checkpoint", file), /\/file: is not a folder$/);
+    expect(readFileSync(file, "utf8")).toBe("mine");
+  });
 
   test("a text that is too long: its length, and --truncate", async () => {
     const { code, stderr } = await aegis(run("--text", long));
@@ -237,4 +286,81 @@ describe("an argument that is not right", () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/^error: \/nowhere: .*\n.*\n(.*\n)*\s+at /);
   });
+});
+
+describe("a program or a plan that is not right", () => {
+  let folder: string;
+  let other: string;
+  const file = (name: string): string => join(folder, name);
+  const run = (...args: string[]): string[] => ["run", "--model", model, "--preset", "insecure-test", ...args];
+  const plan = (...args: string[]): string[] => ["plan", "--model", model, "--preset", "insecure-test", ...args];
+
+  beforeAll(async () => {
+    folder = folders.folder({ "no.json": "{", "empty.json": "{}" });
+    other = folders.model({
+      "model.safetensors": modelFiles(shape, 2).model,
+      "calibration.json": JSON.stringify(smallModel(shape, undefined, 2).calibration),
+    });
+    const made = await aegis([
+      ...["compile", "--model", model, "--tokens", "4", "--preset", "insecure-test"],
+      ...["--out", file("program.json")],
+    ]);
+    const planned = await aegis(plan("--program", file("program.json"), "--out", file("plan.json")));
+    expect([made.code, planned.code]).toEqual([0, 0]);
+  });
+
+  test.each<[string, () => string[], RegExp]>([
+    ["no such program", () => run("--text", "a", "--program", file("x")), /\/x: cannot be read/],
+    ["no JSON", () => run("--text", "a", "--program", file("no.json")), /no\.json: not a program: not JSON/],
+    ["no program", () => run("--text", "a", "--program", file("empty.json")), /empty\.json: not a program: format/],
+    [
+      "a plan in place of a program",
+      () => run("--text", "a", "--program", file("plan.json")),
+      /plan\.json: not a program: /,
+    ],
+    [
+      "a program for another length",
+      () => run("--text", "good", "--program", file("program.json")),
+      /--program: compiled for 4 tokens, the text has 3/,
+    ],
+    [
+      "a program of another model",
+      () => ["run", "--model", other, "--text", "good film", "--program", file("program.json")],
+      /--program: compiled for another model/,
+    ],
+    [
+      "a program for other parameters",
+      () => ["run", "--model", model, "--text", "good film", "--program", file("program.json")],
+      /--program: compiled for parameters insecure-test, not bootstrap-16/,
+    ],
+    ["no plan", () => run("--text", "a", "--plan", file("empty.json")), /empty\.json: not a plan: /],
+    [
+      "a plan of another program",
+      () => run("--text", "good", "--plan", file("plan.json")),
+      /the plan was made for another program/,
+    ],
+    ["aegis plan: no program", () => plan("--program", file("no.json")), /no\.json: not a program: not JSON/],
+    [
+      "aegis plan: other tokens than the program's",
+      () => plan("--program", file("program.json"), "--tokens", "5"),
+      /--program: compiled for 4 tokens, the text has 5/,
+    ],
+    [
+      "aegis plan: a program of another model",
+      () => ["plan", "--model", other, "--preset", "insecure-test", "--program", file("program.json")],
+      /--program: compiled for another model/,
+    ],
+    ["aegis plan: no devices", () => plan("--devices", "0"), /--devices: expected 1 to 64, got "0"/],
+    ["aegis plan: an unknown strategy", () => plan("--strategy", "x"), /strategy: expected one of .*got "x"/],
+    [
+      "aegis plan: nowhere to write",
+      () => plan("--tokens", "4", "--out", "/nowhere/plan.json"),
+      /\/nowhere\/plan\.json: cannot be written/,
+    ],
+    [
+      "aegis plan: memory that nothing fits",
+      () => plan("--tokens", "4", "--memory", "1MiB"),
+      /strategy aegis needs .* on a device \(.* of ciphertexts, .* of workspace, .* of keys\), it has 1\.0 MiB/,
+    ],
+  ])("%s", (_, args, message) => refused(args(), message, folder));
 });

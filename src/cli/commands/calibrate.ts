@@ -47,7 +47,7 @@ export function calibrateCommand(): Command {
     .action(async (options: Options) => {
       const calibration = await calibrateModel(options);
       const path = join(options.model, calibrationFile);
-      await write(path, `${JSON.stringify(calibration, null, 1)}\n`);
+      await writeWhole(path, `${JSON.stringify(calibration, null, 1)}\n`, "check that the directory is writable");
       if (options.json === true) printJson(calibration);
       else print(calibration, path);
     });
@@ -123,17 +123,6 @@ async function observe(checkpoint: Checkpoint, texts: readonly string[], signal:
   }
   status.clear();
   return recorder.ranges();
-}
-
-async function write(path: string, text: string): Promise<void> {
-  try {
-    await writeWhole(path, text);
-  } catch (error) {
-    throw new AegisError("io", `${path}: cannot be written`, {
-      hint: "check that the directory is writable",
-      cause: error,
-    });
-  }
 }
 
 function print(calibration: Calibration, path: string): void {

@@ -1,15 +1,16 @@
 /** `aegis compile`: the program, its levels, bootstraps, keys, memory and time, before anything runs. */
 import { Command, Option } from "commander";
-import { AegisError } from "../../base/errors.ts";
 import { describeSecret } from "../../ckks/index.ts";
 import { type Program, printProgram } from "../../program/index.ts";
 import { defaultDeviceMemory, requirements } from "../../runtime/index.ts";
-import { formatBytes, formatSeconds, printJson, printLine, StatusLine, writeWhole } from "../output.ts";
+import { parseInteger, readText } from "../arguments.ts";
+import { formatBytes, formatSeconds, printJson, printLine, withStatus, writeWhole } from "../output.ts";
 import { defaultPreset, loadModel, openBackend, pagingSeconds, prepare } from "../session.ts";
 
 interface Options {
   model: string;
   text?: string;
+  file?: string;
   tokens?: string;
   truncate?: boolean;
   preset: string;
@@ -24,17 +25,15 @@ export function compileCommand(): Command {
     .description("compile a model and say what a run will need")
     .requiredOption("--model <dir>", "checkpoint directory")
     .option("--tokens <n>", `compile for a text of n tokens (default ${defaultTokens})`)
-    .addOption(new Option("--text <text>", "compile for this text").conflicts("tokens"))
+    .addOption(new Option("--text <text>", "compile for this text").conflicts(["tokens", "file"]))
+    .addOption(new Option("--file <path>", "compile for the text of a file").conflicts("tokens"))
     .option("--truncate", "cut a text that is too long")
     .option("--preset <name>", "encryption parameters", defaultPreset)
     .option("--out <file>", "write the program as JSON")
     .option("--json", "print one JSON object")
     .action(async (options: Options) => {
-      const status = new StatusLine();
-      status.show("compiling");
-      const result = await compileModel(options);
-      status.clear();
-      if (options.out !== undefined) await write(options.out, result.program);
+      const result = await withStatus("compiling", () => compileModel(options));
+      if (options.out !== undefined) await writeWhole(options.out, `${JSON.stringify(result.program, null, 1)}\n`);
       if (options.json === true) printJson(result);
       else print(result);
     });
@@ -43,10 +42,11 @@ export function compileCommand(): Command {
 async function compileModel(options: Options) {
   const model = await loadModel(options.model);
   const { config, tokenizer } = model.checkpoint;
+  const text = options.file === undefined ? options.text : await readText(options.file, "--file");
   const length =
-    options.text === undefined
+    text === undefined
       ? tokenCount(options.tokens, config.maximumTokens)
-      : tokenizer.encode(options.text, { truncate: options.truncate === true }).length;
+      : tokenizer.encode(text, { truncate: options.truncate === true }).length;
   const backend = await openBackend("wasm");
   try {
     const start = performance.now();
@@ -104,20 +104,7 @@ function pick(program: Program, name: string) {
 }
 
 function tokenCount(value: string | undefined, maximum: number): number {
-  if (value === undefined) return Math.min(defaultTokens, maximum);
-  const count = Number(value);
-  if (!Number.isInteger(count) || count < 1 || count > maximum) {
-    throw new AegisError("argument", `--tokens: expected 1 to ${maximum}, got ${JSON.stringify(value)}`);
-  }
-  return count;
-}
-
-async function write(path: string, program: Program): Promise<void> {
-  try {
-    await writeWhole(path, `${JSON.stringify(program, null, 1)}\n`);
-  } catch (error) {
-    throw new AegisError("io", `${path}: cannot be written`, { hint: "check the path given with --out", cause: error });
-  }
+  return value === undefined ? Math.min(defaultTokens, maximum) : parseInteger("--tokens", value, 1, maximum);
 }
 
 function print(result: Awaited<ReturnType<typeof compileModel>>): void {

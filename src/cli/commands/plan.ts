@@ -28,9 +28,9 @@ import {
   referenceTimes,
   typicalCalibration,
 } from "../../transformer/index.ts";
-import { parseBytes, readText } from "../arguments.ts";
-import { formatBytes, formatSeconds, printJson, printLine, StatusLine, table, writeWhole } from "../output.ts";
-import { defaultPreset, loadModel, parametersFor } from "../session.ts";
+import { parseBytes, parseInteger, readParsed, readText } from "../arguments.ts";
+import { formatBytes, formatSeconds, printJson, printLine, table, withStatus, writeWhole } from "../output.ts";
+import { checkProgram, defaultPreset, loadModel, parametersFor } from "../session.ts";
 
 interface Options {
   model: string;
@@ -46,6 +46,7 @@ interface Options {
   json?: boolean;
 }
 
+const defaultTokens = 128;
 /** Default memory of a planned device. */
 const defaultMemory = 80 * 2 ** 30;
 const mostMemory = 2 ** 44;
@@ -56,7 +57,7 @@ export function planCommand(): Command {
   return new Command("plan")
     .description("say where every ciphertext would live and what would travel")
     .requiredOption("--model <name>", `checkpoint directory, config.json, or ${builtinConfigNames.join(", ")}`)
-    .option("--tokens <n>", "tokens of the text (default 128)")
+    .option("--tokens <n>", `tokens of the text (default ${defaultTokens})`)
     .option("--devices <n>", "devices", "2")
     .option("--strategy <name>", `${strategyNames.join(", ")}, or all of them`, "aegis")
     .option("--preset <name>", "encryption parameters", defaultPreset)
@@ -67,34 +68,26 @@ export function planCommand(): Command {
     .option("--out <file>", "write the plan for aegis run --plan")
     .option("--json", "print one JSON object")
     .action(async (options: Options) => {
-      const status = new StatusLine();
-      status.show("planning");
-      const result = await plan(options);
-      status.clear();
+      const result = await withStatus("planning", () => plan(options));
       if (options.json === true) printJson(result);
       else print(result);
     });
 }
 
 async function plan(options: Options) {
-  const devices = Number(options.devices);
-  if (!Number.isInteger(devices) || devices < 1 || devices > maximumDevices)
-    throw new AegisError(
-      "argument",
-      `--devices: expected 1 to ${maximumDevices}, got ${JSON.stringify(options.devices)}`,
-    );
+  const devices = parseInteger("--devices", options.devices, 1, maximumDevices);
   const strategies = options.strategy === "all" ? strategyNames : [checkStrategy(options.strategy)];
   if (options.explain === true && isCut(strategies[0] as StrategyName))
     throw new AegisError("argument", `--explain: strategy ${options.strategy} runs everything on every device`);
   const memoryBytes = options.memory === undefined ? defaultMemory : parseBytes("--memory", options.memory, mostMemory);
   const start = performance.now();
   const { config, calibration } = await describe(options.model);
-  const length = tokenCount(options.tokens, config.maximumTokens);
+  const given =
+    options.program === undefined ? undefined : await readParsed(options.program, "--program", "program", parseProgram);
+  const length = tokenCount(options.tokens, config.maximumTokens, given?.length);
   const parameters = parametersFor(options.preset, config, length);
-  const program =
-    options.program === undefined
-      ? compile(config, calibration, parameters, { length, times: referenceTimes }).program
-      : parseProgram(await readText(options.program, "--program"));
+  if (given !== undefined) checkProgram(given, calibration.checkpoint, parameters, length);
+  const program = given ?? compile(config, calibration, parameters, { length, times: referenceTimes }).program;
   const compileSeconds = (performance.now() - start) / 1000;
   const settingStart = performance.now();
   const setting = planSetting(program, parameters, digestOf(program), referenceTimes);
@@ -230,11 +223,9 @@ async function configFile(path: string): Promise<ModelConfig> {
   return parseConfig(json, path);
 }
 
-function tokenCount(value: string | undefined, maximum: number): number {
-  const count = value === undefined ? Math.min(128, maximum) : Number(value);
-  if (!Number.isInteger(count) || count < 1 || count > maximum)
-    throw new AegisError("argument", `--tokens: expected 1 to ${maximum}, got ${JSON.stringify(value)}`);
-  return count;
+/** As told; otherwise as many as the program is for, or a middling text. */
+function tokenCount(value: string | undefined, maximum: number, given?: number): number {
+  return value === undefined ? Math.min(given ?? defaultTokens, maximum) : parseInteger("--tokens", value, 1, maximum);
 }
 
 function print(result: Awaited<ReturnType<typeof plan>>): void {

@@ -30,7 +30,9 @@ export function runCommand(): Command {
     .option("--no-overlap", "send only when something is asked for")
     .option("--memory <bytes>", "memory of a device, such as 2GiB (default 4GiB)")
     .option("--program <file>", "a program from aegis compile --out")
-    .option("--plan <file>", "a plan from aegis plan --out")
+    .addOption(
+      new Option("--plan <file>", "a plan from aegis plan --out").conflicts(["devices", "strategy", "overlap"]),
+    )
     .option("--checkpoint <dir>", "keep what is done in a folder, and go on from there")
     .option("--insecure-seed <n>", "reproducible keys and noise: for comparing runs only")
     .option("--json", "print one JSON object")

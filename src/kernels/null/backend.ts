@@ -64,6 +64,10 @@ export class NullBackend implements Backend {
     return this.#allocator.onPressure(release);
   }
 
+  onAllocate(watch: () => void): () => void {
+    return this.#allocator.onAllocate(watch);
+  }
+
   ring(logN: number, moduli: readonly number[]): RingKernels {
     const key = `${logN}: ${moduli.join(" ")}`;
     let ring = this.#rings.get(key);

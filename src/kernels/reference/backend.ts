@@ -30,6 +30,10 @@ class ReferenceBackend implements Backend {
     return this.#memory.allocator.onPressure(release);
   }
 
+  onAllocate(watch: () => void): () => void {
+    return this.#memory.allocator.onAllocate(watch);
+  }
+
   ring(logN: number, moduli: readonly number[]): RingKernels {
     const key = JSON.stringify([logN, moduli]);
     const known = this.#rings.get(key);

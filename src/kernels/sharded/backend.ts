@@ -39,6 +39,10 @@ class ShardedBackend implements Backend {
     return this.#inner.onPressure(release);
   }
 
+  onAllocate(watch: () => void): () => void {
+    return this.#inner.onAllocate(watch);
+  }
+
   ring(logN: number, moduli: readonly number[]): RingKernels {
     if (this.#placement === undefined) return this.#coefficientRing(logN, moduli);
     const inner = this.#inner.ring(logN, moduli);

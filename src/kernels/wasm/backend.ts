@@ -28,6 +28,10 @@ class WasmBackend implements Backend {
     return this.#core.allocator.onPressure(release);
   }
 
+  onAllocate(watch: () => void): () => void {
+    return this.#core.allocator.onAllocate(watch);
+  }
+
   ring(logN: number, moduli: readonly number[]): RingKernels {
     const key = `${logN}: ${moduli.join(" ")}`;
     let ring = this.#rings.get(key);

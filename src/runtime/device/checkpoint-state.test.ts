@@ -97,6 +97,48 @@ describe("a file that is not right", () => {
   test("cut off", () => refusal(async (path) => truncate(path, (await readFile(path)).length - 1)));
   test("empty", () => refusal((path) => truncate(path, 0)));
   test("something else", () => refusal((path) => writeFile(path, "x".repeat(100))));
+
+  const magic = "aegis checkpoint 1\n";
+  /** Changes the head, which is JSON after its length, and leaves the rest. */
+  const headed = (change: (entries: Record<string, unknown>[]) => unknown) => async (path: string) => {
+    const bytes = await readFile(path);
+    const end = bytes.indexOf(10, magic.length);
+    const length = Number(bytes.subarray(magic.length, end).toString());
+    const entries = JSON.parse(bytes.subarray(end + 1, end + 1 + length).toString()) as Record<string, unknown>[];
+    const head = JSON.stringify(change(entries));
+    const rest = bytes.subarray(end + 1 + length);
+    await writeFile(path, Buffer.concat([Buffer.from(`${magic}${head.length}\n${head}`), rest]));
+  };
+  const first = (changes: object) =>
+    headed((entries) => entries.map((entry, i) => (i === 0 ? { ...entry, ...changes } : entry)));
+
+  test("changed in nothing is right", async () => {
+    const begun = devices.start(plan, input);
+    const files = await save(begun, 0);
+    begun.dispose();
+    await headed((entries) => entries)(join(directory, files[0].file));
+    (await restored(files)).dispose();
+  });
+
+  test.each<[string, (path: string) => Promise<unknown>]>([
+    ["a head of hostile length", (path) => writeFile(path, `${magic}999999999999999\n[]`)],
+    ["a head of no length", (path) => writeFile(path, `${magic}-1\n[]`)],
+    ["a head that is no JSON", (path) => writeFile(path, `${magic}2\n[{`)],
+    ["a head that is no list", headed(() => ({}))],
+    ["polynomials of hostile number", first({ parts: 2 ** 40 })],
+    ["moduli that are not there", first({ moduli: [9999] })],
+    ["another level", first({ level: 0 })],
+    ["a level of hostile size", first({ level: 2 ** 40 })],
+    ["a scale that is no number", first({ scale: [0, 0x7ff80000] })],
+    ["fewer values than the file has", headed((entries) => entries.slice(1))],
+  ])("%s", (_, spoil) => refusal(spoil));
+
+  test("residues that are none", () =>
+    refusal(async (path) => {
+      const bytes = await readFile(path);
+      bytes.fill(0xff, bytes.length - 4);
+      await writeFile(path, bytes);
+    }));
 });
 
 test("a folder that cannot be written to", async () => {

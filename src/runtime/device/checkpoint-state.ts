@@ -5,6 +5,7 @@
 import { createHash } from "node:crypto";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import { join } from "node:path";
+import { z } from "zod";
 import { AegisError } from "../../base/errors.ts";
 import { Ciphertext, type Context } from "../../ckks/index.ts";
 import { shardingNames } from "../../kernels/index.ts";
@@ -14,6 +15,7 @@ import { PartialSum } from "../../transformer/index.ts";
 import type { Form } from "./environments.ts";
 import type { Runner } from "./runner.ts";
 
+const damagedHint = "delete the folder to begin anew, or give another one";
 const magic = "aegis checkpoint 1\n";
 
 /** Where ciphertexts are put back: see `Environments`. */
@@ -27,16 +29,27 @@ function formOf(key: string): Form {
   return shardingNames.find((sharding) => name.endsWith(sharesOf("", sharding))) ?? "whole";
 }
 
-interface Entry {
-  readonly key: string;
-  readonly form: "ciphertext" | "sum";
-  readonly level: number;
+/** Most bytes of a head: some hundreds for each of tens of thousands of ciphertexts. */
+const mostHeadBytes = 2 ** 25;
+
+const word = z
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1);
+const count = z.int().min(0);
+
+const entrySchema = z.strictObject({
+  key: z.string().max(300),
+  form: z.enum(["ciphertext", "sum"]),
+  level: count,
   /** The exact scale: a double's bits as two words. */
-  readonly scale: readonly [number, number];
-  readonly slots: number;
-  readonly moduli: readonly number[];
-  readonly parts: number;
-}
+  scale: z.tuple([word, word]),
+  slots: count,
+  moduli: z.array(count).min(1).max(256),
+  parts: count.min(1).max(256),
+});
+
+type Entry = z.infer<typeof entrySchema>;
 
 /**
  * Writes the state before step `index`; the file's name in the directory and its SHA-256.
@@ -82,7 +95,7 @@ async function writeState(runner: Runner, handle: FileHandle): Promise<string> {
       level: value.level,
       scale: bitsOf(value.scale),
       slots: value instanceof Ciphertext ? value.slots : 0,
-      moduli: (value.parts[0] as Poly).moduli,
+      moduli: [...(value.parts[0] as Poly).moduli],
       parts: value.parts.length,
     }),
   );
@@ -108,10 +121,12 @@ async function writeState(runner: Runner, handle: FileHandle): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Puts back what {@link saveState} wrote; the file's digest was checked before. Throws `format`. */
+/** Puts back what {@link saveState} wrote; the file's digest was checked before. Throws `format` and `io`. */
 export async function restoreState(runner: Runner, environments: Contexts, path: string): Promise<void> {
   // Piece by piece: a state may be larger than what can be read at once.
-  const handle = await open(path);
+  const handle = await open(path).catch((cause: unknown) => {
+    throw new AegisError("io", `${path}: cannot be read`, { hint: damagedHint, cause });
+  });
   const read = async (bytes: Uint8Array): Promise<void> => {
     for (let at = 0; at < bytes.length; ) {
       const { bytesRead } = await handle.read(bytes, at, bytes.length - at);
@@ -120,8 +135,16 @@ export async function restoreState(runner: Runner, environments: Contexts, path:
     }
   };
   try {
-    const words = new Uint32Array(environments.context("whole").ring.degree);
-    for (const { key, form, level, scale, slots, moduli, parts: count } of await readHead(read, path)) {
+    const context = environments.context("whole");
+    const { degree } = context.ring;
+    const words = new Uint32Array(degree);
+    const { size } = await handle.stat();
+    const { entries, bytes } = await readHead(read, path);
+    // Before anything is allocated: what the head promises is what the file has, and the ring can hold it.
+    const promised = entries.reduce((sum, { moduli, parts }) => sum + 4 * degree * moduli.length * parts, bytes);
+    if (promised !== size) throw damaged(path);
+    for (const entry of entries) if (!fits(entry, context)) throw damaged(path);
+    for (const { key, form, level, scale, slots, moduli, parts: count } of entries) {
       const { ring } = environments.context(form === "ciphertext" ? formOf(key) : "whole");
       const parts: Poly[] = [];
       for (let k = 0; k < count; k++) {
@@ -129,6 +152,8 @@ export async function restoreState(runner: Runner, environments: Contexts, path:
         parts.push(poly);
         for (let limb = 0; limb < moduli.length; limb++) {
           await read(new Uint8Array(words.buffer));
+          const prime = context.parameters.primes[moduli[limb] as number] as number;
+          if (words.some((residue) => residue >= prime)) throw damaged(path);
           ring.kernels.write(poly, limb, words);
         }
       }
@@ -142,7 +167,20 @@ export async function restoreState(runner: Runner, environments: Contexts, path:
   }
 }
 
-async function readHead(read: (bytes: Uint8Array) => Promise<void>, path: string): Promise<Entry[]> {
+/** Whether a value can be one of the ring: a ciphertext has two polynomials over the moduli of its level. */
+function fits({ form, level, scale, slots, moduli, parts }: Entry, { parameters }: Context): boolean {
+  const exact = fromBits(scale);
+  if (level > parameters.maximumLevel || !(exact > 0 && exact < Number.POSITIVE_INFINITY)) return false;
+  const own = parameters.moduli(level);
+  const expected = form === "sum" && moduli.length !== own.length ? parameters.extendedModuli(level) : own;
+  if (moduli.length !== expected.length || moduli.some((modulus, i) => modulus !== expected[i])) return false;
+  return form === "sum" || (parts === 2 && slots >= 1 && slots <= parameters.maximumSlots);
+}
+
+async function readHead(
+  read: (bytes: Uint8Array) => Promise<void>,
+  path: string,
+): Promise<{ entries: Entry[]; bytes: number }> {
   const start = Buffer.alloc(magic.length);
   await read(start);
   if (start.toString() !== magic) throw damaged(path);
@@ -152,13 +190,24 @@ async function readHead(read: (bytes: Uint8Array) => Promise<void>, path: string
     if (byte[0] === 10) break;
     if (digits.length > 15) throw damaged(path);
   }
-  const head = Buffer.alloc(Number(digits));
+  const length = Number(digits);
+  if (!/^\d+$/.test(digits) || length > mostHeadBytes) throw damaged(path);
+  const head = Buffer.alloc(length);
   await read(head);
-  return JSON.parse(head.toString()) as Entry[];
+  let json: unknown;
+  try {
+    json = JSON.parse(head.toString());
+  } catch (cause) {
+    throw damaged(path, cause);
+  }
+  const parsed = z.array(entrySchema).safeParse(json);
+  if (!parsed.success) throw damaged(path, parsed.error);
+  return { entries: parsed.data, bytes: magic.length + digits.length + 1 + length };
 }
 
-function damaged(path: string): AegisError {
-  return new AegisError("format", `${path}: not a device's state`, { hint: "delete the checkpoint and begin anew" });
+function damaged(path: string, cause?: unknown): AegisError {
+  const details = { hint: damagedHint, ...(cause === undefined ? {} : { cause }) };
+  return new AegisError("format", `${path}: damaged: not a device's state`, details);
 }
 
 function bitsOf(value: number): [number, number] {

@@ -18,6 +18,14 @@ test("communication inside of computing is not computing", () => {
   expect([...clock.operations]).toEqual([0, clock.compute]);
 });
 
+test("communication inside of communication counts once", () => {
+  const clock = new Clock(1, () => 0);
+  const start = performance.now();
+  clock.communicating(() => clock.communicating(() => spend(20)));
+  expect(clock.exposed).toBeGreaterThanOrEqual(0.02);
+  expect(clock.exposed).toBeLessThanOrEqual((performance.now() - start) / 1000);
+});
+
 test("the waits of collectives are communication", () => {
   let waited = 0;
   const clock = new Clock(1, () => waited);

@@ -6,6 +6,7 @@ export class Clock {
   readonly #waited: () => number;
   #compute = 0;
   #exposed = 0;
+  #communicating = false;
 
   /** @param waited seconds that the device's endpoint has waited so far: collectives inside operations wait, too */
   constructor(operations: number, waited: () => number) {
@@ -39,13 +40,16 @@ export class Clock {
     }
   }
 
-  /** Runs what waits or copies; must not be nested, nor wait when called within {@link computing}. */
+  /** Runs what waits or copies; must not wait when called within {@link computing}. Within itself it counts once. */
   communicating<T>(body: () => T): T {
+    if (this.#communicating) return body();
+    this.#communicating = true;
     const start = performance.now();
     try {
       return body();
     } finally {
       this.#exposed += (performance.now() - start) / 1000;
+      this.#communicating = false;
     }
   }
 }

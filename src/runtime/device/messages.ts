@@ -27,6 +27,8 @@ export interface DeviceStart {
     readonly names: readonly KeyName[];
     readonly residentBytes: number;
   }[];
+  /** When the run began, in milliseconds since 1970. */
+  readonly began: number;
 }
 
 /** Ciphertexts of the program's input that a device reads. */
@@ -60,6 +62,8 @@ export interface DeviceResult {
   /** Ciphertexts of the program's output that this device has. */
   readonly numbers: readonly number[];
   readonly output: readonly WholeCiphertext[];
+  /** From the beginning of the run to the first step. */
+  readonly setupSeconds: number;
   readonly computeSeconds: number;
   readonly exposedSeconds: number;
   /** Seconds of computing by operation. */

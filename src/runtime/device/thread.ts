@@ -21,6 +21,9 @@ import { type Form, openEnvironments } from "./environments.ts";
 import type { DeviceInput, DeviceMessage, DeviceResult, DeviceStart } from "./messages.ts";
 import { Runner } from "./runner.ts";
 
+const pulseMilliseconds = 2;
+const beatMilliseconds = 500;
+
 serve({ run: (input: DeviceInput, device: Device) => run(input, device) });
 
 async function run(input: DeviceInput, { endpoint, data, post }: Device): Promise<DeviceResult> {
@@ -31,6 +34,8 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   const inner = await openBackend(start);
   const parameters = new Parameters(start.spec);
   let pulse = (): void => endpoint.beat();
+  // Inside long operations: the device lives, and what is queued moves on.
+  inner.onAllocate(paced(() => pulse()));
   const stores = new Map<Form, KeyStore>();
   const counted: CountingKeys[] = [];
   const keysOf = (context: Context, form: Form): CountingKeys => {
@@ -42,7 +47,7 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     for (const key of start.keys) keys.add(key);
     keys.expect(names);
     stores.set(form, keys);
-    const counting = new CountingKeys(keys, () => pulse());
+    const counting = new CountingKeys(keys);
     counted.push(counting);
     return counting;
   };
@@ -56,7 +61,6 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     endpoint,
     cuts: environments.cuts,
   });
-  // Inside long operations: the device lives, and what is queued moves on.
   pulse = (): void => runner.pulse();
   let keyBytes = 0;
   const stops = new Set(input.checkpoint === undefined ? [] : boundaries(program, plan));
@@ -68,12 +72,17 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
         scatterCiphertext(environments.context("whole"), input.ciphertexts[i] as (typeof input.ciphertexts)[number]),
       );
   } else await restoreState(runner, environments, input.resume.path);
+  const setupSeconds = (performance.timeOrigin + performance.now() - start.began) / 1000;
   ledger.counting = true;
   for (let index = first; index < plan.steps.length; index++) {
     if (index > first && stops.has(index)) {
       runner.settle();
       ledger.counting = false;
-      const saved = await saveState(runner, input.checkpoint as string, index, endpoint.rank);
+      // The disk may take its time, and the device lives.
+      const beating = setInterval(() => endpoint.beat(), beatMilliseconds);
+      const saved = await saveState(runner, input.checkpoint as string, index, endpoint.rank).finally(() =>
+        clearInterval(beating),
+      );
       ledger.counting = true;
       post({ kind: "checkpoint", index, ...saved } satisfies DeviceMessage);
     }
@@ -101,6 +110,7 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   return {
     numbers,
     output,
+    setupSeconds,
     computeSeconds: runner.clock.compute,
     exposedSeconds: runner.clock.exposed,
     operations: Array.from(runner.clock.operations),
@@ -115,6 +125,17 @@ async function openBackend({ kind, memoryBytes }: DeviceStart): Promise<Backend>
   return kind === "wasm"
     ? createWasmBackend({ maximumBytes: memoryBytes })
     : createReferenceBackend({ maximumBytes: memoryBytes });
+}
+
+/** Calls `body` at most once in {@link pulseMilliseconds}: polynomials are allocated thousands of times a second. */
+function paced(body: () => void): () => void {
+  let next = 0;
+  return () => {
+    const now = performance.now();
+    if (now < next) return;
+    next = now + pulseMilliseconds;
+    body();
+  };
 }
 
 /** The words of an output on device `root`, and its memory freed. */
