@@ -7,7 +7,7 @@ import { AegisError } from "../base/errors.ts";
 import { integerIn } from "../base/validate.ts";
 import type { Parameters } from "../ckks/index.ts";
 import { checkRanks, type ShardingName } from "../kernels/index.ts";
-import type { Operation, Program } from "../program/index.ts";
+import { type Operation, type Program, range } from "../program/index.ts";
 import { defaultChunkBytes } from "../transformer/index.ts";
 import { expand } from "./expand.ts";
 import { type DeviceMemory, leastMemory, planMemory } from "./memory.ts";
@@ -22,6 +22,9 @@ export const maximumDevices = 64;
 
 /** How much longer than the fastest plan one may take that sends less, if it is still ahead of all rivals. */
 const patience = 1.05;
+
+/** How many plans that send less but take too long are tried for some of the layers. */
+const mixtures = 3;
 
 /** Prices of a byte to search with, in multiples of the time that a link takes for it. */
 const prices = [0.2, 0.5, 1, 2, 4, 8];
@@ -156,8 +159,32 @@ class Planner {
     for (const price of dearer) if (priced(highest, price).timeline.seconds > limit()) break;
     const cheaper = prices.filter((price) => price < highest).slice(-2);
     for (const price of cheaper) for (const dear of dearer.slice(0, 2)) priced(dear, price);
-    const fit = candidates.filter(({ timeline }) => timeline.seconds <= limit());
-    return fit.reduce((a, b) => (share(b) < share(a) ? b : a));
+    const most = limit();
+    const leanest = (some: readonly Candidate[]): Candidate => some.reduce((a, b) => (share(b) < share(a) ? b : a));
+    const best = leanest(candidates.filter(({ timeline }) => timeline.seconds <= most));
+    const leaner = candidates.filter((one) => share(one) < share(best)).sort((a, b) => share(b) - share(a));
+    return leanest([best, ...leaner.slice(0, mixtures).flatMap((lean) => this.#between(lean, best, most))]);
+  }
+
+  /** Plans that are lean up to some layer and fast from there on: layers are alike, so prices move all of them at once. */
+  #between(lean: Candidate, fast: Candidate, limit: number): Candidate[] {
+    const { operations } = this.#program;
+    const layers = range(operations.length).filter(
+      (i) => i > 0 && operations[i]?.path[0] !== operations[i - 1]?.path[0],
+    );
+    const found: Candidate[] = [];
+    let [low, high] = [-1, layers.length];
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      const from = layers[middle] as number;
+      const modes = [...lean.modes.slice(0, from), ...fast.modes.slice(from)];
+      const candidate = this.#fitting("aegis", () => modes);
+      if (candidate.timeline.seconds <= limit) {
+        found.push(candidate);
+        low = middle;
+      } else high = middle;
+    }
+    return found;
   }
 
   /** The plan of a strategy's fastest modes. */
