@@ -23,6 +23,9 @@ export const maximumDevices = 64;
 /** How much longer than the fastest plan one may take that sends less, if it is still ahead of all rivals. */
 const patience = 1.05;
 
+/** Cutting all ciphertexts of a program is tried when it is expected to take less than this times the best. */
+const near = 1.05;
+
 /** How many plans that send less but take too long are tried for some of the layers. */
 const mixtures = 3;
 
@@ -87,7 +90,7 @@ export function planWith(
 }
 
 /** A plan with its time and bytes. */
-type Candidate = Omit<Planned, "memory">;
+type Candidate = Omit<Planned, "memory"> & { readonly chunkBytes: number };
 
 /** Searches of one program, kept for all that is planned with one setting. */
 const searches = new WeakMap<PlanSetting, Map<number, Search>>();
@@ -106,12 +109,15 @@ class Planner {
   readonly #setting: PlanSetting;
   readonly #options: PlanOptions;
   readonly #search: Search;
+  /** Chunk sizes to try, largest first. */
+  #sizes: readonly number[];
 
   constructor(program: Program, setting: PlanSetting, options: PlanOptions) {
     this.#program = program;
     this.#setting = setting;
     this.#options = options;
     this.#search = searchOf(program, setting, options.devices);
+    this.#sizes = chunkSizes(options);
   }
 
   /**
@@ -127,13 +133,33 @@ class Planner {
         (sum, name) => sum + (bytes[name] / Math.max(1, norm[name])) * (name === "other" ? 0.1 : 1),
         0,
       );
-    // Rivals' modes without what they send needlessly are candidates too.
-    const candidates = [...new Map(rivals.map((one) => [one.modes.join(), one.modes])).values()].map((modes) =>
-      this.#fitting("aegis", () => modes),
+    // The fastest decides on the size of chunks for all that follow.
+    const all = this.#sizes;
+    const fast = this.follow("aegis");
+    this.#sizes = all.filter((size) => size <= fast.chunkBytes).slice(0, 1);
+    const best = this.#leanest(fast, rivals, rival, share);
+    const smaller = all.filter((size) => size < fast.chunkBytes);
+    if (smaller.length === 0 || this.#fits(best, leastMemory)) return best;
+    this.#sizes = smaller;
+    return this.best();
+  }
+
+  #leanest(
+    fast: Candidate,
+    rivals: readonly Candidate[],
+    rival: number,
+    share: (candidate: Candidate) => number,
+  ): Candidate {
+    // Rivals' modes without what they send needlessly are candidates too, and so is all in shares.
+    const others = new Map(
+      [...rivals.map(({ modes }) => modes), ...this.#allCut(fast)].map((modes) => [modes.join(), modes]),
     );
+    const candidates = [fast, ...[...others.values()].map((modes) => this.with("aegis", modes))];
+    const few = this.#program.geometry.layout === "short";
     const limit = (): number => {
       const fastest = Math.min(...candidates.map(({ timeline }) => timeline.seconds));
-      return Math.max(fastest, Math.min(rival, fastest * patience));
+      // Where ciphertexts are few, rivals that cut them may be close.
+      return few ? fastest : Math.max(fastest, Math.min(rival, fastest * patience));
     };
     const { bytesPerSecond } = this.#setting.costs.link;
     const priced = (feedForward: number, selfAttention: number): Candidate => {
@@ -149,7 +175,7 @@ class Planner {
     };
     // Bytes as dear as time allows: first alike, then one part of the model on its own.
     let highest = 0;
-    for (const price of [0, ...prices]) {
+    for (const price of prices) {
       // Dearer bytes only make plans slower.
       if (priced(price, price).timeline.seconds > limit()) break;
       highest = price;
@@ -164,6 +190,19 @@ class Planner {
     const best = leanest(candidates.filter(({ timeline }) => timeline.seconds <= most));
     const leaner = candidates.filter((one) => share(one) < share(best)).sort((a, b) => share(b) - share(a));
     return leanest([best, ...leaner.slice(0, mixtures).flatMap((lean) => this.#between(lean, best, most))]);
+  }
+
+  /** Every operation on ciphertexts that are cut, for shardings that come near the best; of programs with few ciphertexts. */
+  #allCut(fast: Candidate): (readonly Mode[])[] {
+    const { geometry, operations } = this.#program;
+    if (geometry.layout !== "short") return [];
+    const options = this.#searchOptions("aegis", fast.chunkBytes, free);
+    const { cost } = this.#search.run(options);
+    return options.shardings
+      .map((sharding) =>
+        operations.map(({ kind }): Mode => (kind === "input" || kind === "output" ? "replicated" : sharding)),
+      )
+      .filter((modes) => this.#search.run({ ...options, forced: new Map(modes.entries()) }).cost < near * cost);
   }
 
   /** Plans that are lean up to some layer and fast from there on: layers are alike, so prices move all of them at once. */
@@ -207,18 +246,19 @@ class Planner {
    * such, or beside keys that are paged.
    */
   #fitting(strategy: StrategyName, modesOf: (chunkBytes: number) => readonly Mode[]): Candidate {
-    const { memoryBytes } = this.#options;
-    const sizes = chunkSizes(this.#options);
     let paged: Candidate | undefined;
     let candidate: Candidate | undefined;
-    for (const chunkBytes of sizes) {
+    for (const chunkBytes of this.#sizes) {
       candidate = this.#expand(strategy, modesOf(chunkBytes), chunkBytes);
-      if (memoryBytes === undefined || sizes.length === 1) return candidate;
-      const { memory } = this.finish(candidate);
-      if (memory.every(({ total }) => total <= memoryBytes)) return candidate;
-      if (memory.every((one) => leastMemory(one) <= memoryBytes)) paged ??= candidate;
+      if (this.#sizes.length === 1 || this.#fits(candidate, ({ total }) => total)) return candidate;
+      if (paged === undefined && this.#fits(candidate, leastMemory)) paged = candidate;
     }
     return paged ?? (candidate as Candidate);
+  }
+
+  #fits(candidate: Candidate, bytes: (memory: DeviceMemory) => number): boolean {
+    const { memoryBytes = Number.POSITIVE_INFINITY } = this.#options;
+    return this.finish(candidate).memory.every((memory) => bytes(memory) <= memoryBytes);
   }
 
   #expand(strategy: StrategyName, modes: readonly Mode[], chunkBytes: number): Candidate {
@@ -238,26 +278,12 @@ class Planner {
       },
       this.#search.sharing,
     );
-    return weigh(this.#program, this.#setting, { devices, strategy, overlap }, modes, steps);
+    return { ...weigh(this.#program, this.#setting, { devices, strategy, overlap }, modes, steps), chunkBytes };
   }
 
-  #modes(strategy: StrategyName, chunkBytes: number, bytePrices: Prices = free): readonly Mode[] {
-    const { devices, overlap = true, memoryBytes } = this.#options;
-    const { parameters: ring, bootstrapInput, costs } = this.#setting;
-    const shardings = cutting.filter((name) => canCut(name, ring, devices));
-    // A bound on bytes is what that strategy stands for.
-    const prices = strategy === "limb-merged" ? bytesAlone : bytePrices;
-    const options = {
-      devices,
-      strategy,
-      overlap,
-      ring,
-      chunkBytes,
-      bootstrapInput,
-      costs,
-      shardings,
-      prices,
-    };
+  #modes(strategy: StrategyName, chunkBytes: number, prices: Prices = free): readonly Mode[] {
+    const { memoryBytes } = this.#options;
+    const options = this.#searchOptions(strategy, chunkBytes, prices);
     if (memoryBytes === undefined) return this.#search.run(options).modes;
     try {
       return this.#search.run({ ...options, heldBytes: memoryBytes }).modes;
@@ -266,6 +292,23 @@ class Planner {
       if (error instanceof AegisError && error.code === "plan") return this.#search.run(options).modes;
       throw error;
     }
+  }
+
+  #searchOptions(strategy: StrategyName, chunkBytes: number, prices: Prices) {
+    const { devices, overlap = true } = this.#options;
+    const { parameters: ring, bootstrapInput, costs } = this.#setting;
+    return {
+      devices,
+      strategy,
+      overlap,
+      ring,
+      chunkBytes,
+      bootstrapInput,
+      costs,
+      shardings: cutting.filter((name) => canCut(name, ring, devices)),
+      // A bound on bytes is what that strategy stands for.
+      prices: strategy === "limb-merged" ? bytesAlone : prices,
+    };
   }
 }
 
@@ -298,7 +341,7 @@ function weigh(
   fields: { devices: number; strategy: StrategyName; overlap: boolean },
   modes: readonly Mode[],
   steps: readonly Step[],
-): Candidate {
+): Omit<Candidate, "chunkBytes"> {
   const plan: Plan = { format: 1, ...fields, program: digest, preset: program.preset, steps };
   return { plan, modes, timeline: playPlan(program, plan, costs), bytes: planBytes(program, plan) };
 }
