@@ -1,6 +1,6 @@
 /**
  * What operations on ciphertexts that are cut send and take: every device runs them on its share of
- * every polynomial. Counted on null backends, one for each rank.
+ * every polynomial. Counted on null backends of those ranks that hold most.
  */
 import { Bootstrapper } from "../circuits/index.ts";
 import { Context, type Parameters } from "../ckks/index.ts";
@@ -13,7 +13,7 @@ import {
   type ShardingName,
   shardedBackend,
 } from "../kernels/index.ts";
-import { type Operation, type Part, type Program, range, slotsOf, workOf } from "../program/index.ts";
+import { type Operation, type Part, type Program, slotsOf, workOf } from "../program/index.ts";
 import { type KernelTimes, OperationCosts } from "../transformer/index.ts";
 import type { Link } from "./timeline.ts";
 
@@ -38,19 +38,12 @@ export interface CutSetting {
   readonly bootstrapper: Bootstrapper | undefined;
 }
 
-/** One rank's counters. */
-interface Rank {
-  readonly costs: OperationCosts;
-  /** Of the meter's figures. */
-  bytes(operation: Operation, part: Part): number[];
-}
-
 /** Costs of parts of one program's operations under one sharding. */
 export class CutCosts {
   readonly #setting: CutSetting;
   readonly #sharding: ShardingName;
   readonly #devices: number;
-  readonly #ranks: Rank[] = [];
+  readonly #ranks = new Map<number, OperationCosts>();
   /** By shape, level and part: layers repeat. */
   readonly #known = new Map<string, CutCost>();
 
@@ -63,61 +56,62 @@ export class CutCosts {
   }
 
   of(operation: Operation, part: Part): CutCost {
-    // Distributed coefficients are the same work everywhere, and blocks change rank all together or not at all.
-    return this.#kept(operation, part, this.#sharding === "coefficient" ? 1 : this.#devices);
+    return this.#kept(operation, part, this.#fullest());
   }
 
-  /** By the first rank alone, as if all sent as much: exact for `coefficient`, a limb's difference for the others. */
+  /** The same with the computing of the first rank, which has as much to do as any but for a limb. */
   nearly(operation: Operation, part: Part): CutCost {
-    return this.#kept(operation, part, 1);
+    return this.#kept(operation, part, [0]);
   }
 
-  #kept(operation: Operation, part: Part, ranks: number): CutCost {
+  #kept(operation: Operation, part: Part, ranks: readonly number[]): CutCost {
     const key = `${workOf(this.#setting.program, operation)} ${part.outputs.map(runsOf).join(" / ")} ${ranks}`;
     let cost = this.#known.get(key);
     if (cost === undefined) this.#known.set(key, (cost = this.#measure(operation, part, ranks)));
     return cost;
   }
 
-  /** @param ranks how many of them are counted, the rest are taken to be like them */
-  #measure(operation: Operation, part: Part, ranks: number): CutCost {
-    const counted = range(ranks).map((rank) => this.#rank(rank));
-    const meters = counted.map((rank) => rank.bytes(operation, part));
-    const sums = collectiveNames.map(
-      (_, i) => (meters.reduce((sum, meter) => sum + (meter[i] as number), 0) * this.#devices) / ranks,
-    );
-    const sent = meters.map((meter) => collectiveNames.reduce((sum, _, i) => sum + (meter[i] as number), 0));
+  #measure(operation: Operation, part: Part, ranks: readonly number[]): CutCost {
+    const counted = ranks.map((rank) => this.#rank(rank));
     const { times, link } = this.#setting;
-    // Every rank takes part in every collective.
-    const collectives = meters[0]?.[collectiveNames.length] as number;
+    // Every rank takes part in every collective, and knows what each of the others sends.
+    const meter = (counted[0] as OperationCosts).bytes(operation, "whole", part);
+    const bytes = collectiveNames.map((name, i) => [name, meter[i] as number] as const).filter(([, sent]) => sent > 0);
+    const [collectives, ...byRank] = meter.slice(collectiveNames.length) as [number, ...number[]];
     return {
-      bytes: Object.fromEntries(
-        collectiveNames.map((name, i) => [name, sums[i] as number] as const).filter(([, bytes]) => bytes > 0),
-      ),
-      compute: Math.max(...counted.map(({ costs }) => costs.seconds(operation, "whole", part, times))),
-      communication: collectives * link.latencySeconds + Math.max(...sent) / link.bytesPerSecond,
+      bytes: Object.fromEntries(bytes),
+      compute: Math.max(...counted.map((costs) => costs.seconds(operation, "whole", part, times))),
+      communication: collectives * link.latencySeconds + Math.max(...byRank) / link.bytesPerSecond,
     };
   }
 
-  #rank(number: number): Rank {
-    let rank = this.#ranks[number];
-    if (rank !== undefined) return rank;
+  /**
+   * The ranks with most work. Limbs are dealt out in turn: those over the extended basis begin at rank 0,
+   * those of ciphertexts after the special primes. The first digit is never shorter than another by
+   * dropped levels. Distributed coefficients are the same work everywhere.
+   */
+  #fullest(): number[] {
+    const dealt = this.#sharding === "limb" || this.#sharding === "limb-ib";
+    return dealt ? [...new Set([0, this.#setting.parameters.specialCount % this.#devices])] : [0];
+  }
+
+  #rank(number: number): OperationCosts {
+    let costs = this.#ranks.get(number);
+    if (costs !== undefined) return costs;
     const { program, parameters, bootstrapper } = this.#setting;
     const communicator = new CountingCommunicator(number, this.#devices);
     const inner = new NullBackend();
-    const context = new Context(
-      parameters,
-      shardedBackend(inner, communicator, { name: this.#sharding, chain: parameters }),
-    );
+    const sharding = { name: this.#sharding, chain: parameters };
+    const context = new Context(parameters, shardedBackend(inner, communicator, sharding));
     const own = bootstrapper && new Bootstrapper(context, slotsOf(program.geometry), bootstrapper);
     const meter = (): number[] => {
-      const calls = collectiveNames.reduce((sum, name) => sum + communicator.calls[name], 0);
-      return [...collectiveNames.map((name) => communicator.bytes[name]), calls];
+      const { bytesOfAll, bytesByRank, calls } = communicator;
+      const collectives = collectiveNames.reduce((sum, name) => sum + calls[name], 0);
+      return [...collectiveNames.map((name) => bytesOfAll[name]), collectives, ...bytesByRank];
     };
-    const costs = new OperationCosts(context, inner, program, own, { meter });
-    rank = { costs, bytes: (operation, part) => costs.bytes(operation, "whole", part) };
-    this.#ranks[number] = rank;
-    return rank;
+    costs = new OperationCosts(context, inner, program, own, { meter });
+    this.#ranks.set(number, costs);
+    return costs;
   }
 }
 

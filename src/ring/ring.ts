@@ -10,6 +10,20 @@ import { conversionTable } from "./conversion.ts";
 import { invertModulo, productModulo } from "./modular.ts";
 import { type Domain, Poly } from "./poly.ts";
 
+/** Constants depend on the primes alone: rings over one table of primes share them. */
+class Constants {
+  readonly conversions = new Map<string, ConversionTable>();
+  readonly scalars = new Map<string, Uint32Array>();
+}
+
+const constants = new WeakMap<readonly number[], Constants>();
+
+function constantsOf(primes: readonly number[]): Constants {
+  const known = constants.get(primes) ?? new Constants();
+  constants.set(primes, known);
+  return known;
+}
+
 export class Ring {
   readonly kernels: RingKernels;
   readonly logN: number;
@@ -18,8 +32,7 @@ export class Ring {
   readonly primes: readonly number[];
   /** `[m]` for every prime index m: the moduli of single limbs. */
   readonly singles: readonly (readonly number[])[];
-  readonly #conversions = new Map<string, ConversionTable>();
-  readonly #scalars = new Map<string, Uint32Array>();
+  readonly #constants: Constants;
   readonly #subrings = new Map<number, Ring>();
 
   constructor(backend: Backend, logN: number, primes: readonly number[]) {
@@ -27,6 +40,7 @@ export class Ring {
     this.logN = logN;
     this.degree = 2 ** logN;
     this.primes = primes;
+    this.#constants = constantsOf(primes);
     this.singles = primes.map((_, index) => Object.freeze([index]));
   }
 
@@ -60,10 +74,10 @@ export class Ring {
   /** Conversion constants from one set of primes to another, cached. */
   conversion(from: readonly number[], to: readonly number[]): ConversionTable {
     const key = `${from.join()}>${to.join()}`;
-    let table = this.#conversions.get(key);
+    let table = this.#constants.conversions.get(key);
     if (table === undefined) {
       table = conversionTable(this.primes, from, to);
-      this.#conversions.set(key, table);
+      this.#constants.conversions.set(key, table);
     }
     return table;
   }
@@ -71,10 +85,10 @@ export class Ring {
   /** One residue per limb, computed once per (name, moduli). */
   scalars(name: string, moduli: readonly number[], residue: (prime: number) => number): Uint32Array {
     const key = `${name}|${moduli.join()}`;
-    let scalars = this.#scalars.get(key);
+    let scalars = this.#constants.scalars.get(key);
     if (scalars === undefined) {
       scalars = Uint32Array.from(moduli, (index) => residue(this.primes[index] as number));
-      this.#scalars.set(key, scalars);
+      this.#constants.scalars.set(key, scalars);
     }
     return scalars;
   }

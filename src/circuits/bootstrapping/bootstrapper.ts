@@ -65,13 +65,15 @@ export class Bootstrapper implements Disposable {
     this.outputLevel = output;
     const packed = slots < parameters.maximumSlots;
     this.#packed = packed ? new Unpacking(context, slots, reduced) : undefined;
-    this.#sine = evalModPlan({
-      K: spec.range,
-      doubleAngles: spec.doubleAngles,
-      degree: spec.cosineDegree,
-      centred: true,
-      domain: "interval",
-    });
+    const plan = (): EvalModPlan =>
+      evalModPlan({
+        K: spec.range,
+        doubleAngles: spec.doubleAngles,
+        degree: spec.cosineDegree,
+        centred: true,
+        domain: "interval",
+      });
+    this.#sine = like === undefined ? plan() : like.#sine;
     const q0 = 2 ** parameters.logModulus(0);
     this.#toCoefficients = toCoefficients(
       context,

@@ -34,7 +34,7 @@ export class CoefficientExchange {
         for (const [r, piece] of into.entries()) piece.set(words.subarray(r * block, (r + 1) * block), i * block);
       }
     });
-    const received = this.#communicator.allToAll(pieces, this.#lengths(x.moduli.length));
+    const received = this.#exchange(pieces, x.moduli.length);
     this.#workspace((address) => {
       for (const [i, modulus] of x.moduli.entries()) {
         const moduli = [modulus];
@@ -63,7 +63,7 @@ export class CoefficientExchange {
         }
       }
     });
-    const received = this.#communicator.allToAll(pieces, this.#lengths(x.moduli.length));
+    const received = this.#exchange(pieces, x.moduli.length);
     if (moves) for (const i of x.moduli.keys()) part.write(x, i, concatenation(received, i, block));
     part.inverseNtt(x);
   }
@@ -80,7 +80,8 @@ export class CoefficientExchange {
       const none = words.subarray(0, 0);
       const pieces = sources.map((from) => (from === rank ? words : none));
       const lengths = sources.map((_, from) => (from === source ? limbs * part.degree : 0));
-      words = this.#communicator.allToAll(pieces, lengths)[source];
+      const sent = sources.map((from, to) => (from === to ? 0 : limbs * part.degree));
+      words = this.#communicator.allToAll(pieces, lengths, "all-to-all", sent)[source];
     }
     if (!moves) {
       part.automorphism(dst, a, element % (2 * part.degree)); // for the count of work
@@ -106,6 +107,19 @@ export class CoefficientExchange {
       lengths.map((_, to) => (to === root ? mine : none)),
       rank === root ? lengths : lengths.map(() => 0),
       "send",
+      lengths.map((words, from) => (from === root ? 0 : words)),
+    );
+  }
+
+  /** All-to-all of a block of every limb for every rank. */
+  #exchange(pieces: readonly Uint32Array[], limbs: number): readonly Uint32Array[] {
+    const lengths = this.#lengths(limbs);
+    const { size } = this.#communicator;
+    return this.#communicator.allToAll(
+      pieces,
+      lengths,
+      "all-to-all",
+      lengths.map((words) => words * (size - 1)),
     );
   }
 

@@ -37,8 +37,15 @@ export interface Communicator {
    *
    * @param name what the exchange is part of, for the count: a reduce-scatter is an exchange whose
    *   pieces the receiver sums
+   * @param sent words that each rank sends to others altogether; all ranks know the layouts, so that counting on
+   *   one of them tells the bytes of all
    */
-  allToAll(pieces: readonly Uint32Array[], lengths: readonly number[], name?: CollectiveName): readonly Uint32Array[];
+  allToAll(
+    pieces: readonly Uint32Array[],
+    lengths: readonly number[],
+    name: CollectiveName,
+    sent: readonly number[],
+  ): readonly Uint32Array[];
   /** The root's words on every rank; `words` is read on the root only. */
   broadcast(root: number, words: Uint32Array, length: number): Uint32Array;
 }

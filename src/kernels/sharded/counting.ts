@@ -1,4 +1,5 @@
 /** A communicator that moves nothing and counts what would be sent: for plans. */
+import { invariant } from "../../base/validate.ts";
 import { type CollectiveName, type Communicator, collectiveNames } from "./communicator.ts";
 
 const nothing = new Uint32Array(0);
@@ -13,6 +14,10 @@ export class CountingCommunicator implements Communicator {
   readonly moves: boolean = false;
   /** Bytes sent so far, by collective. */
   readonly bytes: Record<CollectiveName, number> = zeros();
+  /** Bytes that all ranks have sent so far, by collective. */
+  readonly bytesOfAll: Record<CollectiveName, number> = zeros();
+  /** Bytes that each rank has sent so far. */
+  readonly bytesByRank: Float64Array;
   /** Collectives taken part in so far. */
   readonly calls: Record<CollectiveName, number> = zeros();
 
@@ -21,6 +26,7 @@ export class CountingCommunicator implements Communicator {
   constructor(rank: number, size: number, onCount?: CountListener) {
     this.rank = rank;
     this.size = size;
+    this.bytesByRank = new Float64Array(size);
     this.#onCount = onCount;
   }
 
@@ -30,31 +36,43 @@ export class CountingCommunicator implements Communicator {
   }
 
   allGather(_mine: Uint32Array, lengths: readonly number[]): readonly Uint32Array[] {
-    this.#count("all-gather", (lengths[this.rank] as number) * (this.size - 1));
+    this.#count(
+      "all-gather",
+      lengths.map((words) => words * (this.size - 1)),
+    );
     return lengths.map(() => nothing);
   }
 
   allToAll(
     pieces: readonly Uint32Array[],
     _lengths: readonly number[],
-    name: CollectiveName = "all-to-all",
+    name: CollectiveName,
+    sent: readonly number[],
   ): readonly Uint32Array[] {
-    this.#count(
-      name,
-      pieces.reduce((sum, piece, rank) => sum + (rank === this.rank ? 0 : piece.length), 0),
-    );
+    const own = pieces.reduce((sum, piece, rank) => sum + (rank === this.rank ? 0 : piece.length), 0);
+    invariant(sent[this.rank] === own, `${name}: rank ${this.rank} sends ${own} words, not ${sent[this.rank]}`);
+    this.#count(name, sent);
     return pieces.map(() => nothing);
   }
 
   broadcast(root: number, _words: Uint32Array, length: number): Uint32Array {
-    this.#count("broadcast", root === this.rank ? length * (this.size - 1) : 0);
+    this.#count(
+      "broadcast",
+      Array.from({ length: this.size }, (_, rank) => (rank === root ? length * (this.size - 1) : 0)),
+    );
     return nothing;
   }
 
-  #count(name: CollectiveName, words: number): void {
+  /** @param sent words by rank */
+  #count(name: CollectiveName, sent: readonly number[]): void {
+    const own = 4 * (sent[this.rank] as number);
     this.calls[name]++;
-    this.bytes[name] += 4 * words;
-    this.#onCount?.(name, 4 * words);
+    this.bytes[name] += own;
+    for (let rank = 0; rank < sent.length; rank++) {
+      this.bytesOfAll[name] += 4 * sent[rank];
+      this.bytesByRank[rank] += 4 * sent[rank];
+    }
+    this.#onCount?.(name, own);
   }
 }
 

@@ -49,6 +49,9 @@ export class LimbExchange {
       outgoing.map((indices) => this.#pack(indices, items)),
       this.#lengths(incoming),
       "reduce-scatter",
+      this.#lengths(
+        groups(size, items, ({ page, modulus }) => holdersOf(page, size).filter((holder) => holder !== home(modulus))),
+      ),
     );
     for (const [from, indices] of incoming.entries()) this.#unpack(indices, pieces[from], receive);
   }
@@ -71,6 +74,7 @@ export class LimbExchange {
             lengths.map((_, to) => (to === root ? mine : none)),
             lengths.map((length) => (rank === root ? length : 0)),
             "send",
+            lengths.map((length, from) => (from === root ? 0 : length)),
           );
     if (root !== undefined && rank !== root) return;
     for (const [from, indices] of held.entries()) this.#unpack(indices, pieces[from], receive);

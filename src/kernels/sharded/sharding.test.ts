@@ -52,6 +52,10 @@ describe("placement", () => {
         expect(() => checkRanks({ name, chain }, size)).toThrow(expect.objectContaining({ code: "plan" }));
       }
     }
+    for (const name of ["limb", "limb-ib", "limb-oa"] as const) {
+      expect(() => checkRanks({ name, chain }, 12)).not.toThrow();
+      expect(() => checkRanks({ name, chain }, 13)).toThrow(/13 devices for 12 limbs/);
+    }
     for (const size of [3, 16]) {
       expect(() => checkRanks({ name: "coefficient", chain }, size)).toThrow(/power of two of devices.*got/);
     }

@@ -52,7 +52,9 @@ export interface Placement {
 /** @throws AegisError `plan` for a number of ranks that the sharding cannot have */
 export function checkRanks({ name, chain }: Sharding, size: number): void {
   if (!Number.isInteger(size) || size < 1 || size > maximumRanks) {
-    throw new AegisError("plan", `sharding ${name}: expected 1 to ${maximumRanks} devices, got ${size}`);
+    throw new AegisError("plan", `sharding ${name}: expected 1 to ${maximumRanks} devices, got ${size}`, {
+      hint: "use a strategy that leaves ciphertexts whole for more",
+    });
   }
   const limbs = limbsOf(chain);
   if (name !== "coefficient" && limbs > 0 && size > limbs) {

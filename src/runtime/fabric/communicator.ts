@@ -31,11 +31,7 @@ export class EndpointCommunicator implements Communicator {
   }
 
   /** The own piece of the result is `pieces[rank]` itself. */
-  allToAll(
-    pieces: readonly Uint32Array[],
-    lengths: readonly number[],
-    name: CollectiveName = "all-to-all",
-  ): readonly Uint32Array[] {
+  allToAll(pieces: readonly Uint32Array[], lengths: readonly number[], name: CollectiveName): readonly Uint32Array[] {
     lengthIs("pieces", pieces, this.size);
     lengthIs("lengths", lengths, this.size);
     lengthIs("pieces[rank]", pieces[this.rank], lengths[this.rank]);

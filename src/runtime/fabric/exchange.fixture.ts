@@ -76,7 +76,8 @@ serve({
       const exchanged = communicator.allToAll(
         pieces,
         ranks.map((from) => length(from, rank)),
-        round === 0 ? "reduce-scatter" : undefined,
+        round === 0 ? "reduce-scatter" : "all-to-all",
+        ranks.map((from) => ranks.reduce((sum, to) => sum + (to === from ? 0 : length(from, to)), 0)),
       );
       for (const from of ranks) check(exchanged[from], from, round * size + rank, length(from, rank));
 

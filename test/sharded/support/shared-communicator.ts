@@ -45,9 +45,10 @@ export class SharedCommunicator extends CountingCommunicator {
   override allToAll(
     pieces: readonly Uint32Array[],
     lengths: readonly number[],
-    name?: CollectiveName,
+    name: CollectiveName,
+    sent: readonly number[],
   ): readonly Uint32Array[] {
-    super.allToAll(pieces, lengths, name);
+    super.allToAll(pieces, lengths, name, sent);
     const starts = pieces.map((_, to) => pieces.slice(0, to).reduce((sum, piece) => sum + piece.length, 0));
     const table = Uint32Array.from(pieces.flatMap((piece, to) => [pieces.length * 2 + starts[to], piece.length]));
     return this.#exchange([table, ...pieces], (outbox, from) => {
