@@ -26,6 +26,7 @@ import {
   shareKey,
 } from "../src/runtime/index.ts";
 import { compile } from "../src/transformer/index.ts";
+import { measurePace, type Pace } from "./ceiling.ts";
 
 const model = "models/spam-bert-tiny-2048";
 /** Keys and noise of the bench: the same in every run, so that outputs can be compared. */
@@ -104,6 +105,8 @@ export interface DevicesReport {
   readonly repeats: number;
   readonly keySeconds: number;
   readonly outputDigest: string;
+  /** Pace of kernels in two threads at once over one alone, without any plan: median over the repetitions. */
+  readonly ceiling: number;
   readonly variants: readonly Variant[];
   readonly operations: readonly OperationSeconds[];
 }
@@ -165,7 +168,10 @@ export async function runDevices(options: DevicesOptions, report: (what: string)
       return gatherCiphertext(a);
     });
     const runs: Run[][] = cases.map(() => []);
+    const paces: Pace[] = [];
     for (let repeat = 0; repeat < options.repeats; repeat++) {
+      report("two threads on their own");
+      paces.push(await measurePace(parameters.logN));
       for (const [i, { name }] of cases.entries()) {
         report(`run ${repeat + 1} of ${options.repeats}, ${name}`);
         runs[i]?.push(await runOnce(placed[i] as Placed, { program, parameters, checkpoint, keys, input }));
@@ -186,6 +192,7 @@ export async function runDevices(options: DevicesOptions, report: (what: string)
       repeats: options.repeats,
       keySeconds,
       outputDigest: digest,
+      ceiling: median(paces.map(({ one, two }) => two / one)),
       variants: cases.map((one, i) => variant(one, placed[i] as Placed, runs[i] as Run[], alone, relative(planned, i))),
       operations: operationSeconds(program, alone, runs[1] as Run[]),
     };

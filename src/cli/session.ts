@@ -16,6 +16,7 @@ import {
   compile,
   forecastSeconds,
   type KernelTimes,
+  longTokens,
   parseCalibration,
 } from "../transformer/index.ts";
 import { warn } from "./output.ts";
@@ -71,6 +72,8 @@ export function parametersFor(name: string, config: ModelConfig, length: number)
   checkPreset(name);
   const { spec } = preset(name);
   if (name !== insecurePreset) return new Parameters(spec);
+  // The long layout fits on any ring.
+  if (length >= longTokens) return new Parameters(spec);
   const { tokens, width } = chooseGeometry(config, length, Number.POSITIVE_INFINITY);
   const logN = Math.min(16, Math.max(spec.logN, Math.log2(tokens * width) + 2));
   return new Parameters({ ...spec, logN });

@@ -62,7 +62,7 @@ export function otherSteps(geometry: Geometry): Geometry[] {
 }
 
 /** Texts from this many tokens on are tried in the long layout as well. */
-const longTokens = 128;
+export const longTokens = 128;
 
 /** Long texts are tried in one to this many times the fewest blocks: fewer tokens a ciphertext, more lanes. */
 const mostSplit = 4;

@@ -9,7 +9,7 @@ export {
   forecastSeconds,
 } from "./compile.ts";
 export * from "./costs/index.ts";
-export { chooseGeometry } from "./geometries.ts";
+export { chooseGeometry, longTokens } from "./geometries.ts";
 export { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
 export { Environment } from "./operators/environment.ts";
 export {
