@@ -30,9 +30,19 @@ export function leastMemory({ activations, workspace, keys, largestKey }: Device
 }
 
 export function planMemory(program: Program, plan: Plan, parameters: Parameters, samples: Samples): DeviceMemory[] {
+  return [...memoryByDevice(program, plan, parameters, samples)];
+}
+
+/** Device by device, for callers that know enough after the first. */
+export function* memoryByDevice(
+  program: Program,
+  plan: Plan,
+  parameters: Parameters,
+  samples: Samples,
+): Generator<DeviceMemory> {
   // On ciphertexts that are cut, all devices read the same ones.
   const same = isCut(plan.strategy) ? usesOf(program, plan.steps, 0) : undefined;
-  return range(plan.devices).map((device) => {
+  for (const device of range(plan.devices)) {
     const whole = wholeSizes(program, parameters);
     const shares = new Map<ShardingName, HeldSizes>();
     const sizes = (sharding: ShardingName | undefined): HeldSizes => {
@@ -42,8 +52,8 @@ export function planMemory(program: Program, plan: Plan, parameters: Parameters,
         shares.set(sharding, (cut = shareSizes(program, parameters, sharding, plan.devices, device)));
       return cut;
     };
-    return new Ledger(program, plan, sizes, samples, device).result(same ?? usesOf(program, plan.steps, device));
-  });
+    yield new Ledger(program, plan, sizes, samples, device).result(same ?? usesOf(program, plan.steps, device));
+  }
 }
 
 /** Bytes of each ciphertext (or sum, or share) of a tensor that one device holds. */

@@ -10,7 +10,7 @@ import { checkRanks, type ShardingName } from "../kernels/index.ts";
 import { type Operation, type Program, range } from "../program/index.ts";
 import { defaultChunkBytes } from "../transformer/index.ts";
 import { expand } from "./expand.ts";
-import { type DeviceMemory, leastMemory, planMemory } from "./memory.ts";
+import { type DeviceMemory, leastMemory, memoryByDevice, planMemory } from "./memory.ts";
 import { bytesOf, type ModuleName, moduleNames, moduleOf, type Plan, type Step } from "./plan.ts";
 import type { Samples } from "./samples.ts";
 import { Search } from "./search.ts";
@@ -258,7 +258,10 @@ class Planner {
 
   #fits(candidate: Candidate, bytes: (memory: DeviceMemory) => number): boolean {
     const { memoryBytes = Number.POSITIVE_INFINITY } = this.#options;
-    return this.finish(candidate).memory.every((memory) => bytes(memory) <= memoryBytes);
+    const { parameters, samples } = this.#setting;
+    for (const memory of memoryByDevice(this.#program, candidate.plan, parameters, samples))
+      if (bytes(memory) > memoryBytes) return false;
+    return true;
   }
 
   #expand(strategy: StrategyName, modes: readonly Mode[], chunkBytes: number): Candidate {
