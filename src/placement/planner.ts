@@ -111,6 +111,8 @@ class Planner {
   readonly #search: Search;
   /** Chunk sizes to try, largest first. */
   #sizes: readonly number[];
+  /** Shardings that any ciphertext may be cut by: those that come near the best on their own. */
+  readonly #everywhere: ShardingName[] = [];
 
   constructor(program: Program, setting: PlanSetting, options: PlanOptions) {
     this.#program = program;
@@ -126,7 +128,6 @@ class Planner {
    */
   best(): Candidate {
     const rivals = (["megatron", "tensor", "data"] as const).map((strategy) => this.follow(strategy));
-    const rival = Math.min(...rivals.map(({ timeline }) => timeline.seconds));
     const { bytes: norm } = rivals[1] as Candidate;
     const share = ({ bytes }: Candidate): number =>
       moduleNames.reduce(
@@ -137,29 +138,30 @@ class Planner {
     const all = this.#sizes;
     const fast = this.follow("aegis");
     this.#sizes = all.filter((size) => size <= fast.chunkBytes).slice(0, 1);
-    const best = this.#leanest(fast, rivals, rival, share);
+    const best = this.#leanest(fast, rivals, share);
     const smaller = all.filter((size) => size < fast.chunkBytes);
     if (smaller.length === 0 || this.#fits(best, leastMemory)) return best;
     this.#sizes = smaller;
+    this.#everywhere.length = 0;
     return this.best();
   }
 
-  #leanest(
-    fast: Candidate,
-    rivals: readonly Candidate[],
-    rival: number,
-    share: (candidate: Candidate) => number,
-  ): Candidate {
-    // Rivals' modes without what they send needlessly are candidates too, and so is all in shares.
-    const others = new Map(
-      [...rivals.map(({ modes }) => modes), ...this.#allCut(fast)].map((modes) => [modes.join(), modes]),
-    );
-    const candidates = [fast, ...[...others.values()].map((modes) => this.with("aegis", modes))];
-    const few = this.#program.geometry.layout === "short";
+  #leanest(fast: Candidate, rivals: readonly Candidate[], share: (candidate: Candidate) => number): Candidate {
+    // Rivals' modes without what they send needlessly are candidates too.
+    const others = new Map(rivals.map(({ modes }) => [modes.join(), modes]));
+    const cuts = this.#nearCuts(fast).map((sharding) => {
+      this.#everywhere.push(sharding);
+      const modes = this.#program.operations.map(
+        ({ kind }): Mode => (kind === "input" || kind === "output" ? "replicated" : sharding),
+      );
+      return this.with("aegis", modes);
+    });
+    const candidates = [fast, ...cuts, ...[...others.values()].map((modes) => this.with("aegis", modes))];
+    if (cuts.length > 0) candidates.push(this.follow("aegis"));
+    const rival = Math.min(...[...rivals, ...cuts].map(({ timeline }) => timeline.seconds));
     const limit = (): number => {
       const fastest = Math.min(...candidates.map(({ timeline }) => timeline.seconds));
-      // Where ciphertexts are few, rivals that cut them may be close.
-      return few ? fastest : Math.max(fastest, Math.min(rival, fastest * patience));
+      return Math.max(fastest, Math.min(rival, fastest * patience));
     };
     const { bytesPerSecond } = this.#setting.costs.link;
     const priced = (feedForward: number, selfAttention: number): Candidate => {
@@ -192,17 +194,12 @@ class Planner {
     return leanest([best, ...leaner.slice(0, mixtures).flatMap((lean) => this.#between(lean, best, most))]);
   }
 
-  /** Every operation on ciphertexts that are cut, for shardings that come near the best; of programs with few ciphertexts. */
-  #allCut(fast: Candidate): (readonly Mode[])[] {
-    const { geometry, operations } = this.#program;
-    if (geometry.layout !== "short") return [];
-    const options = this.#searchOptions("aegis", fast.chunkBytes, free);
-    const { cost } = this.#search.run(options);
-    return options.shardings
-      .map((sharding) =>
-        operations.map(({ kind }): Mode => (kind === "input" || kind === "output" ? "replicated" : sharding)),
-      )
-      .filter((modes) => this.#search.run({ ...options, forced: new Map(modes.entries()) }).cost < near * cost);
+  /** Shardings under which the whole program comes near the fastest plan. */
+  #nearCuts({ timeline, chunkBytes }: Candidate): ShardingName[] {
+    const options = this.#searchOptions("aegis", chunkBytes, free);
+    return options.shardings.filter(
+      (sharding) => this.#search.cutSeconds(sharding, near * timeline.seconds, options) !== undefined,
+    );
   }
 
   /** Plans that are lean up to some layer and fast from there on: layers are alike, so prices move all of them at once. */
@@ -309,6 +306,7 @@ class Planner {
       bootstrapInput,
       costs,
       shardings: cutting.filter((name) => canCut(name, ring, devices)),
+      everywhere: this.#everywhere,
       // A bound on bytes is what that strategy stands for.
       prices: strategy === "limb-merged" ? bytesAlone : prices,
     };

@@ -34,6 +34,8 @@ export interface SearchOptions extends ChunkOptions {
   readonly costs: PlanCosts;
   /** Shardings that `aegis` may cut ciphertexts by where there are few; none by default. */
   readonly shardings?: readonly ShardingName[];
+  /** Those among them that it may cut any ciphertexts by. */
+  readonly everywhere?: readonly ShardingName[];
   /** Seconds that a byte may cost not to be sent, by the part of the model that it is sent for; 0 by default. */
   readonly prices?: Readonly<Record<ModuleName, number>>;
   /** Bytes of ciphertexts that a device may hold between operations; without limit by default. */
@@ -99,6 +101,32 @@ export class Search {
     for (let state: State | undefined = best; state?.previous !== undefined; state = state.previous)
       modes.push(state.mode);
     return { modes: modes.reverse(), cost: best.cost };
+  }
+
+  /**
+   * Seconds of all operations on ciphertexts cut by one sharding, or undefined as soon as it is clear that they are
+   * more than `limit`: the heaviest are weighed first, and no share is less than an even one.
+   */
+  cutSeconds(sharding: ShardingName, limit: number, options: SearchOptions): number | undefined {
+    const { costs, devices } = options;
+    const works = new Map<string, { index: number; operation: Operation; times: number; least: number }>();
+    for (const [index, operation] of this.#program.operations.entries()) {
+      if (operation.kind === "input" || operation.kind === "output") continue;
+      const known = works.get(workOf(this.#program, operation));
+      if (known !== undefined) known.times++;
+      else {
+        const part = this.sharing.whole(operation, "single").owned[0] as Part;
+        const least = costs.compute(index, "whole", part) / devices;
+        works.set(workOf(this.#program, operation), { index, operation, times: 1, least });
+      }
+    }
+    const heaviest = [...works.values()].sort((a, b) => b.times * b.least - a.times * a.least);
+    let seconds = heaviest.reduce((sum, { times, least }) => sum + times * least, 0);
+    for (const { index, operation, times, least } of heaviest) {
+      seconds += times * (this.#cut(index, operation, sharding, options, 0) - least);
+      if (seconds > limit) return undefined;
+    }
+    return seconds;
   }
 
   #extend(
@@ -224,7 +252,12 @@ export function searchModes(program: Program, options: SearchOptions): SearchRes
 export function modesFor(
   program: Program,
   operation: Operation,
-  { strategy, devices, shardings = [] }: Pick<SearchOptions, "strategy" | "devices" | "shardings">,
+  {
+    strategy,
+    devices,
+    shardings = [],
+    everywhere = [],
+  }: Pick<SearchOptions, "strategy" | "devices" | "shardings" | "everywhere">,
 ): readonly Mode[] {
   if (operation.kind === "input" || operation.kind === "output") return ["replicated"];
   if (isCut(strategy)) return shardingsOf(strategy);
@@ -248,7 +281,7 @@ export function modesFor(
   if (strategy === "megatron") return modes;
   if (blocks) modes.push("block");
   if (blocks && sums) modes.push("summed-block");
-  if (isFew(program, operation, devices)) modes.push(...shardings);
+  modes.push(...(isFew(program, operation, devices) ? shardings : everywhere));
   return modes;
 }
 
