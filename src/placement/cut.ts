@@ -1,6 +1,7 @@
 /**
  * What operations on ciphertexts that are cut send and take: every device runs them on its share of
- * every polynomial. Counted on null backends of those ranks that hold most.
+ * every polynomial. Counted on the null backend of one rank, which knows what the
+ * others send.
  */
 import { Bootstrapper } from "../circuits/index.ts";
 import { Context, type Parameters } from "../ckks/index.ts";
@@ -21,7 +22,7 @@ import type { Link } from "./timeline.ts";
 export interface CutCost {
   /** Bytes that all devices send, by collective; none that is 0. */
   readonly bytes: Readonly<Partial<Record<CollectiveName, number>>>;
-  /** Seconds of computing on the device that computes most. */
+  /** Seconds of computing on a device. */
   readonly compute: number;
   /** Seconds of sending on the device that sends most. */
   readonly communication: number;
@@ -43,11 +44,12 @@ export class CutCosts {
   readonly #setting: CutSetting;
   readonly #sharding: ShardingName;
   readonly #devices: number;
-  readonly #ranks = new Map<number, OperationCosts>();
   /** By shape, level and part: layers repeat. */
   readonly #known = new Map<string, CutCost>();
 
   /** @throws AegisError `plan` for a number of devices that the sharding cannot have */
+  #rank: OperationCosts | undefined;
+
   constructor(setting: CutSetting, sharding: ShardingName, devices: number) {
     checkRanks({ name: sharding, chain: setting.parameters }, devices);
     this.#setting = setting;
@@ -55,51 +57,36 @@ export class CutCosts {
     this.#devices = devices;
   }
 
+  /** A part of an operation. */
   of(operation: Operation, part: Part): CutCost {
-    return this.#kept(operation, part, this.#fullest());
-  }
-
-  /** The same with the computing of the first rank, which has as much to do as any but for a limb. */
-  nearly(operation: Operation, part: Part): CutCost {
-    return this.#kept(operation, part, [0]);
-  }
-
-  #kept(operation: Operation, part: Part, ranks: readonly number[]): CutCost {
-    const key = `${workOf(this.#setting.program, operation)} ${part.outputs.map(runsOf).join(" / ")} ${ranks}`;
+    const key = `${workOf(this.#setting.program, operation)} ${part.outputs.map(runsOf).join(" / ")}`;
     let cost = this.#known.get(key);
-    if (cost === undefined) this.#known.set(key, (cost = this.#measure(operation, part, ranks)));
+    if (cost === undefined) this.#known.set(key, (cost = this.#measure(operation, part)));
     return cost;
   }
 
-  #measure(operation: Operation, part: Part, ranks: readonly number[]): CutCost {
-    const counted = ranks.map((rank) => this.#rank(rank));
+  #measure(operation: Operation, part: Part): CutCost {
+    const costs = this.#first();
     const { times, link } = this.#setting;
     // Every rank takes part in every collective, and knows what each of the others sends.
-    const meter = (counted[0] as OperationCosts).bytes(operation, "whole", part);
+    const meter = costs.bytes(operation, "whole", part);
     const bytes = collectiveNames.map((name, i) => [name, meter[i] as number] as const).filter(([, sent]) => sent > 0);
     const [collectives, ...byRank] = meter.slice(collectiveNames.length) as [number, ...number[]];
     return {
       bytes: Object.fromEntries(bytes),
-      compute: Math.max(...counted.map((costs) => costs.seconds(operation, "whole", part, times))),
+      compute: costs.seconds(operation, "whole", part, times),
       communication: collectives * link.latencySeconds + Math.max(...byRank) / link.bytesPerSecond,
     };
   }
 
   /**
-   * The ranks with most work. Limbs are dealt out in turn: those over the extended basis begin at rank 0,
-   * those of ciphertexts after the special primes. The first digit is never shorter than another by
-   * dropped levels. Distributed coefficients are the same work everywhere.
+   * The first rank, which has most to do, but for a limb: limbs are dealt out in turn, and those over the
+   * extended basis begin with it. Distributed coefficients are the same work everywhere.
    */
-  #fullest(): number[] {
-    const dealt = this.#sharding === "limb" || this.#sharding === "limb-ib";
-    return dealt ? [...new Set([0, this.#setting.parameters.specialCount % this.#devices])] : [0];
-  }
-
-  #rank(number: number): OperationCosts {
-    let costs = this.#ranks.get(number);
-    if (costs !== undefined) return costs;
+  #first(): OperationCosts {
+    if (this.#rank !== undefined) return this.#rank;
     const { program, parameters, bootstrapper } = this.#setting;
-    const communicator = new CountingCommunicator(number, this.#devices);
+    const communicator = new CountingCommunicator(0, this.#devices);
     const inner = new NullBackend();
     const sharding = { name: this.#sharding, chain: parameters };
     const context = new Context(parameters, shardedBackend(inner, communicator, sharding));
@@ -109,9 +96,8 @@ export class CutCosts {
       const collectives = collectiveNames.reduce((sum, name) => sum + calls[name], 0);
       return [...collectiveNames.map((name) => bytesOfAll[name]), collectives, ...bytesByRank];
     };
-    costs = new OperationCosts(context, inner, program, own, { meter });
-    this.#ranks.set(number, costs);
-    return costs;
+    this.#rank = new OperationCosts(context, inner, program, own, { meter });
+    return this.#rank;
   }
 }
 

@@ -111,8 +111,8 @@ class Planner {
   readonly #search: Search;
   /** Chunk sizes to try, largest first. */
   #sizes: readonly number[];
-  /** Shardings that any ciphertext may be cut by: those that come near the best on their own. */
-  readonly #everywhere: ShardingName[] = [];
+  /** The sharding that any ciphertext may be cut by, if one comes near the best on its own. */
+  #everywhere: readonly ShardingName[] = [];
 
   constructor(program: Program, setting: PlanSetting, options: PlanOptions) {
     this.#program = program;
@@ -142,15 +142,16 @@ class Planner {
     const smaller = all.filter((size) => size < fast.chunkBytes);
     if (smaller.length === 0 || this.#fits(best, leastMemory)) return best;
     this.#sizes = smaller;
-    this.#everywhere.length = 0;
+    this.#everywhere = [];
     return this.best();
   }
 
   #leanest(fast: Candidate, rivals: readonly Candidate[], share: (candidate: Candidate) => number): Candidate {
     // Rivals' modes without what they send needlessly are candidates too.
     const others = new Map(rivals.map(({ modes }) => [modes.join(), modes]));
-    const cuts = this.#nearCuts(fast).map((sharding) => {
-      this.#everywhere.push(sharding);
+    const near = this.#nearCut(fast);
+    if (near !== undefined) this.#everywhere = [near];
+    const cuts = this.#everywhere.map((sharding) => {
       const modes = this.#program.operations.map(
         ({ kind }): Mode => (kind === "input" || kind === "output" ? "replicated" : sharding),
       );
@@ -194,12 +195,20 @@ class Planner {
     return leanest([best, ...leaner.slice(0, mixtures).flatMap((lean) => this.#between(lean, best, most))]);
   }
 
-  /** Shardings under which the whole program comes near the fastest plan. */
-  #nearCuts({ timeline, chunkBytes }: Candidate): ShardingName[] {
+  /** The sharding under which the whole program comes nearest to the fastest plan, or ahead of it; undefined if none is near. */
+  #nearCut({ timeline, chunkBytes }: Candidate): ShardingName | undefined {
+    const { devices } = this.#options;
     const options = this.#searchOptions("aegis", chunkBytes, free);
-    return options.shardings.filter(
-      (sharding) => this.#search.cutSeconds(sharding, near * timeline.seconds, options) !== undefined,
-    );
+    let limit = near * timeline.seconds;
+    let nearest: ShardingName | undefined;
+    for (const sharding of cutting) {
+      if (!canCut(sharding, this.#setting.parameters, devices)) continue;
+      const seconds = this.#search.cutSeconds(sharding, limit, options);
+      if (seconds === undefined) continue;
+      nearest = sharding;
+      limit = seconds;
+    }
+    return nearest;
   }
 
   /** Plans that are lean up to some layer and fast from there on: layers are alike, so prices move all of them at once. */
@@ -243,14 +252,21 @@ class Planner {
    * such, or beside keys that are paged.
    */
   #fitting(strategy: StrategyName, modesOf: (chunkBytes: number) => readonly Mode[]): Candidate {
-    let paged: Candidate | undefined;
-    let candidate: Candidate | undefined;
-    for (const chunkBytes of this.#sizes) {
-      candidate = this.#expand(strategy, modesOf(chunkBytes), chunkBytes);
-      if (this.#sizes.length === 1 || this.#fits(candidate, ({ total }) => total)) return candidate;
+    const [largest, ...others] = this.#sizes as readonly [number, ...number[]];
+    const make = (chunkBytes: number): Candidate => this.#expand(strategy, modesOf(chunkBytes), chunkBytes);
+    const first = make(largest);
+    const smallest = others.pop();
+    if (smallest === undefined || this.#fits(first, ({ total }) => total)) return first;
+    // What does not fit in the smallest chunks does not fit at all.
+    const last = make(smallest);
+    if (!this.#fits(last, leastMemory)) return last;
+    let paged = this.#fits(first, leastMemory) ? first : undefined;
+    for (const chunkBytes of others) {
+      const candidate = make(chunkBytes);
+      if (this.#fits(candidate, ({ total }) => total)) return candidate;
       if (paged === undefined && this.#fits(candidate, leastMemory)) paged = candidate;
     }
-    return paged ?? (candidate as Candidate);
+    return this.#fits(last, ({ total }) => total) ? last : (paged ?? last);
   }
 
   #fits(candidate: Candidate, bytes: (memory: DeviceMemory) => number): boolean {
@@ -305,7 +321,11 @@ class Planner {
       chunkBytes,
       bootstrapInput,
       costs,
-      shardings: cutting.filter((name) => canCut(name, ring, devices)),
+      // Where ciphertexts are few throughout, one sharding is found first.
+      shardings:
+        this.#program.geometry.layout === "short"
+          ? this.#everywhere
+          : where.filter((name) => canCut(name, ring, devices)),
       everywhere: this.#everywhere,
       // A bound on bytes is what that strategy stands for.
       prices: strategy === "limb-merged" ? bytesAlone : prices,
@@ -318,6 +338,8 @@ class Planner {
  * of output aggregation are not.
  */
 const cutting: readonly ShardingName[] = ["limb", "limb-ib", "coefficient"];
+/** Those among them for single operations: one sends less, the other is faster. */
+const where: readonly ShardingName[] = ["limb", "limb-ib"];
 
 function canCut(name: ShardingName, chain: Parameters, devices: number): boolean {
   try {

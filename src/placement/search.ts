@@ -202,17 +202,14 @@ export class Search {
   /** An operation on ciphertexts that are cut, chunk by chunk; what it sends stands between its kernels. */
   #cut(index: number, operation: Operation, mode: Mode, options: SearchOptions, price: number): number {
     const { costs, devices, chunkBytes } = options;
-    const key = `${workOf(this.#program, operation)} ${mode} ${chunkBytes} ${isCut(options.strategy)}`;
+    const key = `${workOf(this.#program, operation)} ${mode} ${chunkBytes}`;
     let cost = this.#cuts.get(key);
     if (cost === undefined) {
       cost = { seconds: 0, bytes: 0 };
       for (const { owned } of chunksOf(this.sharing, operation, mode, options)) {
         const part = owned[0] as Part;
         const step = { operation: index, sharding: shardingOfMode(mode) as ShardingName, part };
-        // Where nothing but cut ciphertexts is weighed, bytes are exact.
-        const { compute, communication, bytes } = isCut(options.strategy)
-          ? costs.cut(step, devices)
-          : costs.nearly(step, devices);
+        const { compute, communication, bytes } = costs.cut(step, devices);
         cost.seconds += compute + communication;
         for (const sent of Object.values(bytes)) cost.bytes += sent;
       }

@@ -46,8 +46,6 @@ export function planSetting(
       link,
       cut: ({ operation, sharding, part }, devices) =>
         cut(sharding, devices).of(program.operations[operation] as Operation, part),
-      nearly: ({ operation, sharding, part }, devices) =>
-        cut(sharding, devices).nearly(program.operations[operation] as Operation, part),
       compute: (index, phase, part) => {
         const operation = program.operations[index] as Operation;
         const key = `${phase} ${workOf(program, operation)}`;

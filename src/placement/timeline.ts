@@ -16,8 +16,6 @@ export interface PlanCosts {
    * most. Its collectives stand between kernels that wait for them, so the two add up.
    */
   cut(step: CutWork, devices: number): CutCost;
-  /** The same by what one device has to do: what a search decides by. */
-  nearly(step: CutWork, devices: number): CutCost;
   readonly link: Link;
 }
 
