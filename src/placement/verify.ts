@@ -46,6 +46,8 @@ class Check {
     const operation = this.#program.operations[step.operation];
     if (operation === undefined || operation.kind === "input" || operation.kind === "output")
       throw this.#failure(at, `there is no operation ${step.operation} to run`);
+    if (isCut(this.#plan.strategy) && (step.kind === "compute" || step.kind === "transfer"))
+      throw this.#failure(at, `a step of kind ${step.kind} has no place in a plan of strategy ${this.#plan.strategy}`);
     if (step.kind === "transfer") this.#transfer(step, at);
     else if (step.kind === "scatter" || step.kind === "gather") this.#reshape(step, at);
     else if (step.kind === "compute") {
