@@ -1,6 +1,6 @@
 /**
- * Why a plan is as it is: for every operation (those of one shape once) the mode that was chosen, and
- * by how much the best plan with another mode there would be slower.
+ * Why a plan is as it is: for every operation (those of one shape once) the mode that was chosen, and by
+ * how much the plan would be slower, and send more, with another mode there and everything else as it is.
  */
 import { describeOperation, type Operation, type Program, shapeOf, type Tensor } from "../program/index.ts";
 import { modesFor, Search, type SearchOptions } from "./search.ts";
@@ -13,13 +13,20 @@ export interface Explanation {
   /** Operations of this shape. */
   readonly times: number;
   readonly chosen: Mode;
-  /** Other modes, and how many seconds longer the whole would take with the best of everything else. */
-  readonly rejected: readonly { readonly mode: Mode; readonly slowerBy: number }[];
+  /** Other modes: seconds that the whole would take longer, and bytes that it would send more; negative for less. */
+  readonly rejected: readonly { readonly mode: Mode; readonly slowerBy: number; readonly moreBytes: number }[];
 }
 
 export function explain(program: Program, modes: readonly Mode[], options: SearchOptions): Explanation[] {
   const search = new Search(program, options.devices);
-  const { cost } = search.run({ ...options, forced: new Map(modes.entries()) });
+  const unit = { feedForward: 1, selfAttention: 1, other: 1 };
+  /** What the search itself takes modes to cost: seconds, and what the price of a byte adds. */
+  const weigh = (chosen: readonly Mode[]): { seconds: number; bytes: number } => {
+    const forced = new Map(chosen.entries());
+    const seconds = search.run({ ...options, forced }).cost;
+    return { seconds, bytes: search.run({ ...options, forced, prices: unit }).cost - seconds };
+  };
+  const plan = weigh(modes);
   const seen = new Map<string, { index: number; times: number }>();
   for (const [index, operation] of program.operations.entries()) {
     if (operation.kind === "input" || operation.kind === "output") continue;
@@ -33,10 +40,10 @@ export function explain(program: Program, modes: readonly Mode[], options: Searc
     const chosen = modes[index] as Mode;
     const others = modesFor(program, operation, options).filter((mode) => mode !== chosen);
     const rejected = others
-      .map((mode) => ({
-        mode,
-        slowerBy: search.run({ ...options, forced: new Map([[index, mode]]) }).cost - cost,
-      }))
+      .map((mode) => {
+        const { seconds, bytes } = weigh(modes.with(index, mode));
+        return { mode, slowerBy: seconds - plan.seconds, moreBytes: Math.round(bytes - plan.bytes) };
+      })
       .sort((a, b) => a.slowerBy - b.slowerBy);
     return { operation: describeOperation(operation), index, times, chosen, rejected };
   });

@@ -66,6 +66,8 @@ export interface Planned {
   readonly timeline: Timeline;
   readonly memory: readonly DeviceMemory[];
   readonly bytes: Readonly<Record<ModuleName | "total", number>>;
+  /** Bytes of sums that an operation works on at a time. */
+  readonly chunkBytes: number;
 }
 
 export function makePlan(program: Program, setting: PlanSetting, options: PlanOptions): Planned {
@@ -90,7 +92,7 @@ export function planWith(
 }
 
 /** A plan with its time and bytes. */
-type Candidate = Omit<Planned, "memory"> & { readonly chunkBytes: number };
+type Candidate = Omit<Planned, "memory">;
 
 /** Searches of one program, kept for all that is planned with one setting. */
 const searches = new WeakMap<PlanSetting, Map<number, Search>>();
@@ -322,10 +324,7 @@ class Planner {
       bootstrapInput,
       costs,
       // Where ciphertexts are few throughout, one sharding is found first.
-      shardings:
-        this.#program.geometry.layout === "short"
-          ? this.#everywhere
-          : where.filter((name) => canCut(name, ring, devices)),
+      shardings: this.#program.geometry.layout === "short" ? this.#everywhere : shardingsFor(ring, devices),
       everywhere: this.#everywhere,
       // A bound on bytes is what that strategy stands for.
       prices: strategy === "limb-merged" ? bytesAlone : prices,
@@ -340,6 +339,11 @@ class Planner {
 const cutting: readonly ShardingName[] = ["limb", "limb-ib", "coefficient"];
 /** Those among them for single operations: one sends less, the other is faster. */
 const where: readonly ShardingName[] = ["limb", "limb-ib"];
+
+/** Shardings that single operations of `aegis` may take on so many devices. */
+export function shardingsFor(parameters: Parameters, devices: number): ShardingName[] {
+  return where.filter((name) => canCut(name, parameters, devices));
+}
 
 function canCut(name: ShardingName, chain: Parameters, devices: number): boolean {
   try {

@@ -17,17 +17,12 @@ import {
   planSetting,
   printPlan,
   type StrategyName,
+  shardingsFor,
   strategyNames,
 } from "../../placement/index.ts";
 import { type Operation, type Program, parseProgram } from "../../program/index.ts";
 import { digestOf } from "../../runtime/index.ts";
-import {
-  type Calibration,
-  compile,
-  defaultChunkBytes,
-  referenceTimes,
-  typicalCalibration,
-} from "../../transformer/index.ts";
+import { type Calibration, compile, referenceTimes, typicalCalibration } from "../../transformer/index.ts";
 import { parseBytes, parseInteger, readParsed, readText } from "../arguments.ts";
 import { formatBytes, formatSeconds, printJson, printLine, table, withStatus, writeWhole } from "../output.ts";
 import { checkProgram, defaultPreset, loadModel, parametersFor } from "../session.ts";
@@ -145,27 +140,27 @@ async function plan(options: Options) {
 
 function explained(
   program: Program,
-  { modes, plan: { overlap } }: Planned,
+  { modes, chunkBytes, plan: { overlap } }: Planned,
   setting: ReturnType<typeof planSetting>,
   devices: number,
   strategy: StrategyName,
 ) {
   const { parameters: ring, bootstrapInput, costs } = setting;
-  const chunkBytes = defaultChunkBytes;
-  return explain(program, modes, { devices, strategy, overlap, ring, chunkBytes, bootstrapInput, costs }).map(
-    (entry) => {
-      const operation = program.operations[entry.index] as Operation;
-      return {
-        operation: entry.operation,
-        times: entry.times,
-        chosen: describeMode(program, operation, entry.chosen),
-        rejected: entry.rejected.map(({ mode, slowerBy }) => ({
-          mode: describeMode(program, operation, mode),
-          slowerBySeconds: slowerBy,
-        })),
-      };
-    },
-  );
+  const shardings = strategy === "aegis" ? shardingsFor(ring, devices) : [];
+  const options = { devices, strategy, overlap, ring, chunkBytes, bootstrapInput, costs, shardings };
+  return explain(program, modes, options).map((entry) => {
+    const operation = program.operations[entry.index] as Operation;
+    return {
+      operation: entry.operation,
+      times: entry.times,
+      chosen: describeMode(program, operation, entry.chosen),
+      rejected: entry.rejected.map(({ mode, slowerBy, moreBytes }) => ({
+        mode: describeMode(program, operation, mode),
+        slowerBySeconds: slowerBy,
+        moreBytes,
+      })),
+    };
+  });
 }
 
 /** Throws `plan` with what fills the memory, and with how many devices it would do. */
@@ -250,7 +245,10 @@ function print(result: Awaited<ReturnType<typeof plan>>): void {
   for (const { strategy, reason } of result.leftOut ?? []) printLine(`no plan for ${strategy}: ${reason}`);
   for (const { operation, times, chosen, rejected } of result.explanation ?? []) {
     printLine(`${operation}${times > 1 ? ` (${times} times)` : ""}: ${chosen}`);
-    for (const { mode, slowerBySeconds } of rejected)
-      printLine(`    ${slowerBySeconds >= 0 ? "+" : ""}${slowerBySeconds.toFixed(2)} s  ${mode}`);
+    for (const { mode, slowerBySeconds, moreBytes } of rejected) {
+      const seconds = `${slowerBySeconds >= 0 ? "+" : "−"}${Math.abs(slowerBySeconds).toFixed(2)} s`;
+      const bytes = `${moreBytes >= 0 ? "+" : "−"}${formatBytes(Math.abs(moreBytes))}`;
+      printLine(`    ${seconds}, ${bytes}: ${mode}`);
+    }
   }
 }
