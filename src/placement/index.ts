@@ -6,7 +6,7 @@ export { maximumPlanBytes, parsePlan, printPlan } from "./parse.ts";
 export * from "./plan.ts";
 export * from "./planner.ts";
 export { Samples } from "./samples.ts";
-export { modesFor, Search, type SearchOptions, searchModes } from "./search.ts";
+export { modesFor, Search, type SearchOptions } from "./search.ts";
 export { planSetting, threadLink } from "./setting.ts";
 export { Sharing } from "./sharing.ts";
 export { lowestInput, singlePlan } from "./single.ts";

@@ -1,7 +1,8 @@
 /**
  * Plans: modes are searched (or given by the strategy), expanded to steps, played and weighed. The
  * `aegis` strategy searches with rising prices of a byte and takes the plan that sends least among
- * those that are no slower than the best of every other strategy.
+ * those that are no slower than the other strategies on whole ciphertexts, and than cutting all of them
+ * where that comes near.
  */
 import { AegisError } from "../base/errors.ts";
 import { integerIn } from "../base/validate.ts";
@@ -105,7 +106,7 @@ function searchOf(program: Program, setting: PlanSetting, devices: number): Sear
   return search;
 }
 
-/** Plans on whole ciphertexts. */
+/** Plans of one program for so many devices. */
 class Planner {
   readonly #program: Program;
   readonly #setting: PlanSetting;
@@ -151,8 +152,8 @@ class Planner {
   #leanest(fast: Candidate, rivals: readonly Candidate[], share: (candidate: Candidate) => number): Candidate {
     // Rivals' modes without what they send needlessly are candidates too.
     const others = new Map(rivals.map(({ modes }) => [modes.join(), modes]));
-    const near = this.#nearCut(fast);
-    if (near !== undefined) this.#everywhere = [near];
+    const nearest = this.#nearCut(fast);
+    if (nearest !== undefined) this.#everywhere = [nearest];
     const cuts = this.#everywhere.map((sharding) => {
       const modes = this.#program.operations.map(
         ({ kind }): Mode => (kind === "input" || kind === "output" ? "replicated" : sharding),

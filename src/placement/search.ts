@@ -240,11 +240,6 @@ export class Search {
   }
 }
 
-/** One search; see {@link Search} for several over one program. */
-export function searchModes(program: Program, options: SearchOptions): SearchResult {
-  return new Search(program, options.devices).run(options);
-}
-
 /** Modes that make a difference for an operation, among those of the strategy. */
 export function modesFor(
   program: Program,
