@@ -9,12 +9,15 @@ import type { Limbs, RingKernels } from "../backend.ts";
 import { type BlockPermutation, blockPermutation, makeTwiddles, type Twiddles } from "./coefficient-tables.ts";
 import type { Communicator } from "./communicator.ts";
 import { placeholderWords } from "./counting.ts";
+import { WordBuffer } from "./word-buffer.ts";
 
 export class CoefficientExchange {
   readonly #part: RingKernels;
   readonly #communicator: Communicator;
   readonly #twiddles = new Map<number, Twiddles>();
   readonly #permutations = new Map<number, BlockPermutation>();
+  readonly #outgoing = new WordBuffer();
+  readonly #limbWords = new WordBuffer();
 
   /** @param part kernels of degree M = N/n, n² ≤ N, with the ring's primes */
   constructor(part: RingKernels, communicator: Communicator) {
@@ -28,7 +31,7 @@ export class CoefficientExchange {
     const block = part.degree / size;
     part.forwardNtt(x);
     const pieces = this.#pieces(x.moduli.length, (into) => {
-      const words = new Uint32Array(part.degree);
+      const words = this.#limbWords.take(part.degree);
       for (const i of x.moduli.keys()) {
         part.read(x, i, words);
         for (const [r, piece] of into.entries()) piece.set(words.subarray(r * block, (r + 1) * block), i * block);
@@ -39,7 +42,7 @@ export class CoefficientExchange {
       for (const [i, modulus] of x.moduli.entries()) {
         const moduli = [modulus];
         // Block j is a run-length polynomial: each of its values serves n points.
-        if (moves) part.write({ address, moduli }, 0, concatenation(received, i, block));
+        if (moves) part.write({ address, moduli }, 0, this.#concatenation(received, i, block));
         const blocks = received.map((_, j) => ({ address: address + 4 * j * block, moduli }));
         part.multiplySum(this.#limb(x, i), blocks, this.#twiddlesOf(modulus).forward, false, Math.log2(size));
       }
@@ -50,7 +53,7 @@ export class CoefficientExchange {
     const part = this.#part;
     const { size, moves } = this.#communicator;
     const block = part.degree / size;
-    const words = new Uint32Array(part.degree);
+    const words = this.#limbWords.take(part.degree);
     const pieces = this.#pieces(x.moduli.length);
     this.#workspace((address) => {
       for (const [i, modulus] of x.moduli.entries()) {
@@ -64,7 +67,7 @@ export class CoefficientExchange {
       }
     });
     const received = this.#exchange(pieces, x.moduli.length);
-    if (moves) for (const i of x.moduli.keys()) part.write(x, i, concatenation(received, i, block));
+    if (moves) for (const i of x.moduli.keys()) part.write(x, i, this.#concatenation(received, i, block));
     part.inverseNtt(x);
   }
 
@@ -87,7 +90,7 @@ export class CoefficientExchange {
       part.automorphism(dst, a, element % (2 * part.degree)); // for the count of work
       return;
     }
-    const permuted = new Uint32Array(part.degree);
+    const permuted = this.#limbWords.take(part.degree);
     for (const i of dst.moduli.keys()) {
       const base = i * part.degree;
       for (let k = 0; k < permuted.length; k++) permuted[k] = words[base + positions[k]];
@@ -127,7 +130,8 @@ export class CoefficientExchange {
     const length = this.#lengths(limbs)[0];
     const { size, moves } = this.#communicator;
     if (!moves) return Array.from({ length: size }, () => placeholderWords(length));
-    const pieces = Array.from({ length: size }, () => new Uint32Array(length));
+    const words = this.#outgoing.take(size * length);
+    const pieces = Array.from({ length: size }, (_, r) => words.subarray(r * length, (r + 1) * length));
     fill(pieces);
     return pieces;
   }
@@ -139,8 +143,15 @@ export class CoefficientExchange {
 
   #readAll(x: Limbs): Uint32Array {
     const { degree } = this.#part;
-    const words = new Uint32Array(x.moduli.length * degree);
+    const words = this.#outgoing.take(x.moduli.length * degree);
     for (const i of x.moduli.keys()) this.#part.read(x, i, words.subarray(i * degree, (i + 1) * degree));
+    return words;
+  }
+
+  /** Block i of every piece, one after another. */
+  #concatenation(pieces: readonly Uint32Array[], i: number, block: number): Uint32Array {
+    const words = this.#limbWords.take(pieces.length * block);
+    for (const [r, piece] of pieces.entries()) words.set(piece.subarray(i * block, (i + 1) * block), r * block);
     return words;
   }
 
@@ -170,13 +181,6 @@ export class CoefficientExchange {
     this.#permutations.set(element, permutation);
     return permutation;
   }
-}
-
-/** Block i of every piece, one after another. */
-function concatenation(pieces: readonly Uint32Array[], i: number, block: number): Uint32Array {
-  const words = new Uint32Array(pieces.length * block);
-  for (const [r, piece] of pieces.entries()) words.set(piece.subarray(i * block, (i + 1) * block), r * block);
-  return words;
 }
 
 /** Sums of runs of `run` values modulo q. */

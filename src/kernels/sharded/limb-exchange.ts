@@ -5,6 +5,7 @@ import type { Communicator } from "./communicator.ts";
 import { placeholderWords } from "./counting.ts";
 import { holderOf, isHeldBy, whole } from "./layout.ts";
 import type { Page } from "./pages.ts";
+import { WordBuffer } from "./word-buffer.ts";
 
 /** A limb that takes part: its page on this rank and the index of its prime. */
 export interface Item {
@@ -18,6 +19,7 @@ export type Receive = (index: number, words: Uint32Array | undefined) => void;
 export class LimbExchange {
   readonly #kernels: RingKernels;
   readonly #communicator: Communicator;
+  readonly #packed = new WordBuffer();
 
   constructor(kernels: RingKernels, communicator: Communicator) {
     this.#kernels = kernels;
@@ -29,7 +31,8 @@ export class LimbExchange {
     const { rank, size } = this.#communicator;
     if (size === 1 || items.length === 0) return;
     const held = groups(size, items, ({ page }) => [holderOf(page.layout)]);
-    const pieces = this.#communicator.allGather(this.#pack(held[rank], items), this.#lengths(held));
+    const [mine] = this.#pack([held[rank]], items);
+    const pieces = this.#communicator.allGather(mine, this.#lengths(held));
     for (const [from, indices] of held.entries()) {
       if (from !== rank) this.#unpack(indices, pieces[from], receive);
     }
@@ -46,7 +49,7 @@ export class LimbExchange {
       home(modulus) === rank ? holdersOf(page, size).filter((holder) => holder !== rank) : [],
     );
     const pieces = this.#communicator.allToAll(
-      outgoing.map((indices) => this.#pack(indices, items)),
+      this.#pack(outgoing, items),
       this.#lengths(incoming),
       "reduce-scatter",
       this.#lengths(
@@ -64,7 +67,7 @@ export class LimbExchange {
     const { rank, size } = this.#communicator;
     const held = groups(size, items, ({ page }) => (page.layout === whole ? [] : holdersOf(page, size)));
     if (held.every((indices) => indices.length === 0)) return;
-    const mine = this.#pack(held[rank], items);
+    const [mine] = this.#pack([held[rank]], items);
     const lengths = this.#lengths(held);
     const none = mine.subarray(0, 0);
     const pieces =
@@ -84,16 +87,22 @@ export class LimbExchange {
     return groupsOfItems.map((indices) => indices.length * this.#kernels.degree);
   }
 
-  #pack(indices: readonly number[], items: readonly Item[]): Uint32Array {
+  /** The words of groups of items, valid until the next call. */
+  #pack(groupsOfItems: readonly (readonly number[])[], items: readonly Item[]): Uint32Array[] {
     const { degree } = this.#kernels;
-    if (!this.#communicator.moves) return placeholderWords(indices.length * degree);
-    const words = new Uint32Array(indices.length * degree);
-    for (const [k, index] of indices.entries()) {
-      const { page, modulus } = items[index];
-      const limb = { address: page.address, moduli: [modulus] };
-      this.#kernels.read(limb, 0, words.subarray(k * degree, (k + 1) * degree));
-    }
-    return words;
+    const lengths = this.#lengths(groupsOfItems);
+    if (!this.#communicator.moves) return lengths.map(placeholderWords);
+    const packed = this.#packed.take(lengths.reduce((sum, length) => sum + length, 0));
+    let at = 0;
+    return groupsOfItems.map((indices) => {
+      const start = at;
+      for (const index of indices) {
+        const { page, modulus } = items[index];
+        this.#kernels.read({ address: page.address, moduli: [modulus] }, 0, packed.subarray(at, at + degree));
+        at += degree;
+      }
+      return packed.subarray(start, at);
+    });
   }
 
   #unpack(indices: readonly number[], words: Uint32Array, receive: Receive): void {
