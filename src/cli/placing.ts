@@ -2,6 +2,7 @@
 import { AegisError } from "../base/errors.ts";
 import {
   checkStrategy,
+  fragmentation,
   makePlan,
   maximumDevices,
   type Plan,
@@ -94,7 +95,7 @@ async function planFile(path: string, program: Program, digest: string): Promise
 
 /** Bytes that a device cannot do without: keys give way but for the two that are in use. */
 function leastBytes(needed: Requirements): number {
-  return needed.workBytes + twoKeys(needed) + tableBytes;
+  return needed.workBytes + fragmentation(needed.workBytes) + twoKeys(needed) + tableBytes;
 }
 
 function twoKeys({ keys }: Requirements): number {
@@ -109,7 +110,8 @@ async function doesNotFit(
   devices: number,
   fits: (devices: number) => Promise<boolean>,
 ): Promise<AegisError> {
-  const parts = `${formatBytes(needed.workBytes)} of ciphertexts and workspace, ${formatBytes(twoKeys(needed))} for keys, ${formatBytes(tableBytes)} for tables`;
+  const { workBytes } = needed;
+  const parts = `${formatBytes(workBytes)} of ciphertexts and workspace, ${formatBytes(fragmentation(workBytes))} between them, ${formatBytes(twoKeys(needed))} for keys, ${formatBytes(tableBytes)} for tables`;
   const start = performance.now();
   let tried = devices;
   let hint: string | undefined;

@@ -18,6 +18,9 @@ import { type Operation, type Part, type Program, slotsOf, workOf } from "../pro
 import { type KernelTimes, OperationCosts } from "../transformer/index.ts";
 import type { Link } from "./timeline.ts";
 
+/** Seconds of calling a kernel on a limb that is cut: finding its memory, and what the others hold of it. Measured. */
+const callSeconds = 2.5e-6;
+
 /** A part of an operation on ciphertexts that are cut. */
 export interface CutCost {
   /** Bytes that all devices send, by collective; none that is 0. */
@@ -34,6 +37,7 @@ export interface CutSetting {
   readonly parameters: Parameters;
   /** Seconds of kernel work on a device. */
   readonly times: KernelTimes;
+  /** Of collectives inside operations. */
   readonly link: Link;
   /** Transforms of the parameters, from which those of every rank are laid out; absent without bootstraps. */
   readonly bootstrapper: Bootstrapper | undefined;
@@ -71,10 +75,10 @@ export class CutCosts {
     // Every rank takes part in every collective, and knows what each of the others sends.
     const meter = costs.bytes(operation, "whole", part);
     const bytes = collectiveNames.map((name, i) => [name, meter[i] as number] as const).filter(([, sent]) => sent > 0);
-    const [collectives, ...byRank] = meter.slice(collectiveNames.length) as [number, ...number[]];
+    const [calls, collectives, ...byRank] = meter.slice(collectiveNames.length) as [number, number, ...number[]];
     return {
       bytes: Object.fromEntries(bytes),
-      compute: costs.seconds(operation, "whole", part, times),
+      compute: costs.seconds(operation, "whole", part, times) + calls * callSeconds,
       communication: collectives * link.latencySeconds + Math.max(...byRank) / link.bytesPerSecond,
     };
   }
@@ -94,7 +98,7 @@ export class CutCosts {
     const meter = (): number[] => {
       const { bytesOfAll, bytesByRank, calls } = communicator;
       const collectives = collectiveNames.reduce((sum, name) => sum + calls[name], 0);
-      return [...collectiveNames.map((name) => bytesOfAll[name]), collectives, ...bytesByRank];
+      return [...collectiveNames.map((name) => bytesOfAll[name]), inner.calls, collectives, ...bytesByRank];
     };
     this.#rank = new OperationCosts(context, inner, program, own, { meter });
     return this.#rank;

@@ -137,16 +137,18 @@ class Planner {
         (sum, name) => sum + (bytes[name] / Math.max(1, norm[name])) * (name === "other" ? 0.1 : 1),
         0,
       );
-    // The fastest decides on the size of chunks for all that follow.
-    const all = this.#sizes;
-    const fast = this.follow("aegis");
-    this.#sizes = all.filter((size) => size <= fast.chunkBytes).slice(0, 1);
-    const best = this.#leanest(fast, rivals, share);
-    const smaller = all.filter((size) => size < fast.chunkBytes);
-    if (smaller.length === 0 || this.#fits(best, leastMemory)) return best;
-    this.#sizes = smaller;
-    this.#everywhere = [];
-    return this.best();
+    let tightest: Candidate | undefined;
+    // Of the largest chunks with which it fits, or something near it that sends less.
+    for (const size of this.#sizes) {
+      this.#sizes = [size];
+      this.#everywhere = [];
+      const fast = this.follow("aegis");
+      const best = this.#leanest(fast, rivals, share);
+      if (this.#fits(best)) return best;
+      if (this.#fits(fast)) return fast;
+      tightest = best;
+    }
+    return tightest as Candidate;
   }
 
   #leanest(fast: Candidate, rivals: readonly Candidate[], share: (candidate: Candidate) => number): Candidate {
@@ -251,32 +253,24 @@ class Planner {
   }
 
   /**
-   * The plan with the largest chunks that the memory has room for: beside all keys, if there is
-   * such, or beside keys that are paged.
+   * The plan with the largest chunks that the memory has room for, beside keys that are paged: chunks
+   * rotate operands anew, which costs more than paging. What does not fit in the smallest chunks does
+   * not fit at all.
    */
   #fitting(strategy: StrategyName, modesOf: (chunkBytes: number) => readonly Mode[]): Candidate {
-    const [largest, ...others] = this.#sizes as readonly [number, ...number[]];
-    const make = (chunkBytes: number): Candidate => this.#expand(strategy, modesOf(chunkBytes), chunkBytes);
-    const first = make(largest);
-    const smallest = others.pop();
-    if (smallest === undefined || this.#fits(first, ({ total }) => total)) return first;
-    // What does not fit in the smallest chunks does not fit at all.
-    const last = make(smallest);
-    if (!this.#fits(last, leastMemory)) return last;
-    let paged = this.#fits(first, leastMemory) ? first : undefined;
-    for (const chunkBytes of others) {
-      const candidate = make(chunkBytes);
-      if (this.#fits(candidate, ({ total }) => total)) return candidate;
-      if (paged === undefined && this.#fits(candidate, leastMemory)) paged = candidate;
+    let candidate: Candidate | undefined;
+    for (const chunkBytes of this.#sizes) {
+      candidate = this.#expand(strategy, modesOf(chunkBytes), chunkBytes);
+      if (this.#sizes.length === 1 || this.#fits(candidate)) break;
     }
-    return this.#fits(last, ({ total }) => total) ? last : (paged ?? last);
+    return candidate as Candidate;
   }
 
-  #fits(candidate: Candidate, bytes: (memory: DeviceMemory) => number): boolean {
+  #fits(candidate: Candidate): boolean {
     const { memoryBytes = Number.POSITIVE_INFINITY } = this.#options;
     const { parameters, samples } = this.#setting;
     for (const memory of memoryByDevice(this.#program, candidate.plan, parameters, samples))
-      if (bytes(memory) > memoryBytes) return false;
+      if (leastMemory(memory) > memoryBytes) return false;
     return true;
   }
 
@@ -359,7 +353,7 @@ function canCut(name: ShardingName, chain: Parameters, devices: number): boolean
 function chunkSizes({ chunkBytes, memoryBytes }: PlanOptions): number[] {
   if (chunkBytes !== undefined) return [chunkBytes];
   if (memoryBytes === undefined) return [defaultChunkBytes];
-  const sizes = [memoryBytes / 4, memoryBytes / 16, defaultChunkBytes];
+  const sizes = [4, 16, 32, 64].map((part) => memoryBytes / part).concat(defaultChunkBytes);
   return [...new Set(sizes.filter((size) => size <= memoryBytes / 4))].sort((a, b) => b - a);
 }
 

@@ -14,8 +14,16 @@ import type { Link } from "./timeline.ts";
 export const threadLink: Link = { bytesPerSecond: 4e9, latencySeconds: 50e-6 };
 
 /**
+ * Collectives inside operations on cut ciphertexts, between threads of one host, measured on runs at
+ * N = 2^13 and 2^16: limbs are packed and unpacked, and all ranks wait for the slowest one.
+ */
+export const threadBarrier: Link = { bytesPerSecond: 1e9, latencySeconds: 400e-6 };
+
+/**
  * @param digest SHA-256 of the program
  * @param times seconds of kernel work on a device
+ * @param link between devices, for what is sent beside computing
+ * @param barrier between devices, for collectives inside operations
  */
 export function planSetting(
   program: Program,
@@ -23,6 +31,7 @@ export function planSetting(
   digest: string,
   times: KernelTimes,
   link: Link = threadLink,
+  barrier: Link = threadBarrier,
 ): PlanSetting {
   const backend = new NullBackend();
   const context = new Context(parameters, backend);
@@ -30,9 +39,10 @@ export function planSetting(
   const bootstrapper = bootstraps ? new Bootstrapper(context, slotsOf(program.geometry)) : undefined;
   const units = new OperationCosts(context, backend, program, bootstrapper);
   const cuts = new Map<string, CutCosts>();
+  const setting = { program, parameters, times, link: barrier, bootstrapper };
   const cut = (sharding: ShardingName, devices: number): CutCosts => {
     const key = `${sharding} ${devices}`;
-    const costs = cuts.get(key) ?? new CutCosts({ program, parameters, times, link, bootstrapper }, sharding, devices);
+    const costs = cuts.get(key) ?? new CutCosts(setting, sharding, devices);
     cuts.set(key, costs);
     return costs;
   };

@@ -28,7 +28,7 @@ export function workOf(program: Pick<Program, "tensors">, operation: Operation):
         ? operation.coefficients.map((c) => (c === 0 ? "0" : "x")).join("") + operation.mask
         : operation.kind === "bootstrap"
           ? String(operation.target)
-          : "";
+          : operation.outputs.map((name) => program.tensors[name]?.level).join();
     // The last linear layer has a layout of its own.
     const last = operation.outputs.some((name) => name === (program as Partial<Program>).output) ? "last" : "";
     work = `${shapeOf(program, operation)} @${operation.level} ${detail} ${last}`;

@@ -12,7 +12,7 @@ export const defaultChunkBytes = 2 ** 30;
 type Ring = Pick<Parameters, "degree" | "limbs" | "specialCount">;
 
 /**
- * Results whose sums take `bytes` together, or as many as there are where nothing is kept for long.
+ * Results that take `bytes` together as sums or as they are, or as many as there are where nothing is kept for long.
  * Scores come in whole rows of baby steps.
  */
 export function chunkSize(
@@ -21,6 +21,9 @@ export function chunkSize(
   ring: Ring,
   bytes: number,
 ): number {
+  // Their operands go one by one as results come.
+  if (operation.kind === "offset" || operation.kind === "mask")
+    return Math.max(1, Math.floor(bytes / (4 * ring.degree * 2 * ring.limbs(operation.level as number))));
   if (!isSumming(program, operation) || (operation.kind !== "linear" && operation.kind !== "scores"))
     return Number.POSITIVE_INFINITY;
   const largest = Math.max(

@@ -18,6 +18,7 @@ import type { Calibration } from "./calibration.ts";
 import { type KernelTimes, NullCosts, referenceTimes } from "./costs/index.ts";
 import { candidateGeometries, otherSteps } from "./geometries.ts";
 import { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
+import { lowered } from "./lower.ts";
 import { type CostModel, originOf, schedule } from "./schedule.ts";
 
 export interface CompileOptions {
@@ -142,12 +143,13 @@ function compileFor(
   const { parameters } = workshops;
   checkGeometry(geometry, parameters.maximumSlots);
   const { costs, bootstrapper } = workshops.costs(graph);
-  const program = schedule(graph, costs.model(referenceTimes), {
+  const scheduled = schedule(graph, costs.model(referenceTimes), {
     preset: parameters.name,
     bootstrapLevel: bootstrapper.outputLevel,
     bootstrapInput: bootstrapper.inputLevel,
     logScale: Math.log2(parameters.scale),
   });
+  const program = lowered(scheduled, bootstrapper.inputLevel);
   verifyProgram(program, {
     maximumSlots: parameters.maximumSlots,
     maximumLevel: parameters.maximumLevel,

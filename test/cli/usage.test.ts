@@ -260,7 +260,7 @@ describe("an argument that is not right", () => {
     const { code, stdout, stderr } = await aegis(args);
     expect([code, stdout]).toEqual([1, ""]);
     expect(stderr).toMatch(
-      /\nerror: device \d needs [\d.]+ MiB \([\d.]+ MiB of ciphertexts and workspace, [\d.]+ MiB for keys, 64\.0 MiB for tables\), it has 66\.0 MiB\n {2}\d+ devices (would do|are not enough either: .*)\n$/,
+      /\nerror: device \d needs [\d.]+ MiB \([\d.]+ MiB of ciphertexts and workspace, [\d.]+ MiB between them, [\d.]+ MiB for keys, 64\.0 MiB for tables\), it has 66\.0 MiB\n {2}\d+ devices (would do|are not enough either: .*)\n$/,
     );
   });
 
@@ -360,7 +360,7 @@ describe("a program or a plan that is not right", () => {
     [
       "aegis plan: memory that nothing fits",
       () => plan("--tokens", "4", "--memory", "1MiB"),
-      /strategy aegis needs .* on a device \(.* of ciphertexts, .* of workspace, .* for keys, which are paged\), it has 1\.0 MiB/,
+      /strategy aegis needs .* on a device \(.* of ciphertexts, .* of workspace, .* between them, .* for keys, which are paged\), it has 1\.0 MiB/,
     ],
   ])("%s", (_, args, message) => refused(args(), message, folder));
 });

@@ -9,6 +9,7 @@ import {
   checkStrategy,
   describeMode,
   explain,
+  fragmentation,
   isCut,
   leastMemory,
   makePlan,
@@ -172,7 +173,9 @@ function requireFit(
 ): void {
   const most = planned.memory.reduce((a, b) => (leastMemory(b) > leastMemory(a) ? b : a));
   if (leastMemory(most) <= limit) return;
-  const parts = `${formatBytes(most.activations)} of ciphertexts, ${formatBytes(most.workspace)} of workspace, ${formatBytes(leastMemory(most) - most.activations - most.workspace)} for keys, which are paged`;
+  const work = most.activations + most.workspace;
+  const gaps = fragmentation(work);
+  const parts = `${formatBytes(most.activations)} of ciphertexts, ${formatBytes(most.workspace)} of workspace, ${formatBytes(gaps)} between them, ${formatBytes(leastMemory(most) - work - gaps)} for keys, which are paged`;
   let enough: number | undefined;
   const start = performance.now();
   let devices = planned.plan.devices * 2;

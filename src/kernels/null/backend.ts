@@ -43,6 +43,8 @@ export function emptyWork(): KernelWork {
 export class NullBackend implements Backend {
   readonly name = "null";
   readonly work: KernelWork = emptyWork();
+  /** Kernels called so far, uploads left out. */
+  calls = 0;
   readonly #allocator: Allocator;
   readonly #rings = new Map<string, RingKernels>();
 
@@ -198,5 +200,6 @@ class NullRing implements RingKernels {
 
   #count(name: KernelName, limbs: Limbs, factor = 1): void {
     this.backend.work[name] += limbs.moduli.length * this.degree * factor;
+    this.backend.calls++;
   }
 }

@@ -264,7 +264,8 @@ export class OperationCosts {
 
   #finish(operation: Operation, o: number, kind: number): Float64Array {
     const level = operation.level as number;
-    return this.units.measure(`finish ${this.#shape(operation)} ${o} ${kind} @${level}`, (keep) => {
+    const kept = (this.#program.tensors[operation.outputs[o] as string] as Tensor).level;
+    return this.units.measure(`finish ${this.#shape(operation)} ${o} ${kind} @${level} → ${kept}`, (keep) => {
       const { ring, parameters } = this.#environment.evaluator.context;
       const { polynomials, extended } = sumShape(this.#program, operation, o);
       const parts = extended

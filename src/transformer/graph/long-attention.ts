@@ -15,6 +15,26 @@ export function longAttention(builder: GraphBuilder, l: number, query: Tensor, k
   const softmax = [`layer ${l}`, "attention", "softmax"];
   const name = (suffix: string): string => `layer${l}.${suffix}`;
   const { blocks } = query;
+  const largest = Math.exp(calibration.exp.interval[1]);
+  // Means over the real keys of exp(s − shift of the head).
+  const means = calibration.headShifts.map((shift) => (largest * Math.exp(-shift)) / length);
+  const inverse = halfWidth(calibration.inverse);
+  const greatest = calibration.inverse.interval[1];
+  // Values so small that their sum over all keys is at most 1. They are read at a low level: first, as what waits
+  // through the scores is then small.
+  const factors = means.map((mean) => mean / greatest);
+  const masked = builder.tensor(name("value.masked"), value.norm, {
+    ...likeTensor(value),
+    magnitude: value.magnitude * Math.max(...factors),
+  });
+  builder.push(path, {
+    kind: "mask",
+    inputs: [value.name],
+    outputs: [masked.name],
+    depth: 1,
+    headFactors: factors,
+  });
+  const offsetValue = offset(builder, path, masked, name("value.offset"));
   const logits = halfWidth(calibration.exp);
   const scores = builder.tensor(name("scores"), logits.half, {
     content: "diagonals",
@@ -33,7 +53,6 @@ export function longAttention(builder: GraphBuilder, l: number, query: Tensor, k
   });
 
   // exp(s), stored relative to its largest value.
-  const largest = Math.exp(calibration.exp.interval[1]);
   const exponentials = builder.polynomial(
     softmax,
     scores,
@@ -45,10 +64,6 @@ export function longAttention(builder: GraphBuilder, l: number, query: Tensor, k
     1,
   );
 
-  // Means over the real keys of exp(s − shift of the head).
-  const means = calibration.headShifts.map((shift) => (largest * Math.exp(-shift)) / length);
-  const inverse = halfWidth(calibration.inverse);
-  const greatest = calibration.inverse.interval[1];
   const sums = builder.tensor(name("denominators"), inverse.half, {
     content: "replicated",
     blocks,
@@ -64,20 +79,6 @@ export function longAttention(builder: GraphBuilder, l: number, query: Tensor, k
     headFactors: means,
   });
 
-  // Values so small that their sum over all keys is at most 1.
-  const factors = means.map((mean) => mean / greatest);
-  const masked = builder.tensor(name("value.masked"), value.norm, {
-    ...likeTensor(value),
-    magnitude: value.magnitude * Math.max(...factors),
-  });
-  builder.push(path, {
-    kind: "mask",
-    inputs: [value.name],
-    outputs: [masked.name],
-    depth: 1,
-    headFactors: factors,
-  });
-  const offsetValue = offset(builder, path, masked, name("value.offset"));
   const context = builder.tensor(name("context.sum"), calibration.value * greatest, {
     content: "grouped",
     axis: "dimension",

@@ -163,8 +163,14 @@ export function finishSum(
   constants: Constants,
 ): Ciphertext {
   switch (operation.kind) {
-    case "linear":
-      return finishLinear(environment, program, operation, o, index, sum, (i) => constants.weights(operation, i));
+    case "linear": {
+      const made = finishLinear(environment, program, operation, o, index, sum, (i) => constants.weights(operation, i));
+      // Of several outputs some may be read at lower levels than others.
+      const { level = made.level } = program.tensors[operation.outputs[o] as string] as Tensor;
+      if (level >= made.level) return made;
+      using high = made;
+      return environment.at(high, level);
+    }
     case "scores":
       return finishScores(environment, operation, sum);
     case "context":
