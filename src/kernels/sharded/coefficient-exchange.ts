@@ -104,7 +104,16 @@ export class CoefficientExchange {
     const length = x.moduli.length * this.#part.degree;
     const mine = moves ? this.#readAll(x) : placeholderWords(length);
     const lengths = new Array<number>(size).fill(length);
-    if (root === undefined) return this.#communicator.allGather(mine, lengths);
+    if (root === undefined) {
+      const parts: Uint32Array[] = lengths.map(() => mine.subarray(0, 0));
+      parts[rank] = mine;
+      this.#communicator.allGather(
+        lengths,
+        (into) => into.set(mine),
+        (from, words) => void (parts[from] = words.slice()),
+      );
+      return parts;
+    }
     const none = mine.subarray(0, 0);
     return this.#communicator.allToAll(
       lengths.map((_, to) => (to === root ? mine : none)),

@@ -20,17 +20,22 @@ export interface Communicator {
   readonly rank: number;
   readonly size: number;
   /**
-   * Whether words are moved at all; a communicator that only counts gives back empty arrays, and
-   * callers read and write no memory for it.
+   * Whether words are moved at all; a communicator that only counts calls nothing and gives back empty
+   * arrays, and callers read and write no memory for it.
    */
   readonly moves: boolean;
   /**
-   * The pieces of all ranks, by rank; own piece included, valid until the next call.
+   * Every rank's words to all others. When it returns, the words have left and all have come.
    *
-   * @param mine `lengths[rank]` words
-   * @param lengths words of each rank's piece, the same list on every rank
+   * @param lengths words of each rank, the same list on every rank
+   * @param fill writes this rank's `lengths[rank]` words; called once, with no copy in between where there is room
+   * @param take gets the words of each other rank, in any order, valid for as long as the call takes
    */
-  allGather(mine: Uint32Array, lengths: readonly number[]): readonly Uint32Array[];
+  allGather(
+    lengths: readonly number[],
+    fill: (into: Uint32Array) => void,
+    take: (from: number, words: Uint32Array) => void,
+  ): void;
   /**
    * pieces[r] goes to rank r; the result's element r came from rank r and has `lengths[r]` words. Own
    * piece included, valid until the next call.

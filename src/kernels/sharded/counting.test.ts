@@ -4,7 +4,10 @@ import { CountingCommunicator, placeholderWords } from "./counting.ts";
 test("counts what is sent, once for every receiver, and nothing that stays", () => {
   const communicator = new CountingCommunicator(1, 3);
   expect(communicator.moves).toBe(false);
-  communicator.allGather(placeholderWords(5), [7, 5, 9]);
+  const never = (): never => {
+    throw new Error("nothing moves");
+  };
+  communicator.allGather([7, 5, 9], never, never);
   const pieces = [placeholderWords(2), placeholderWords(100), placeholderWords(4)];
   communicator.allToAll(pieces, [1, 100, 1], "all-to-all", [3, 6, 2]);
   const summands = [placeholderWords(1), placeholderWords(0), placeholderWords(0)];

@@ -35,12 +35,15 @@ export class CountingCommunicator implements Communicator {
     return collectiveNames.reduce((sum, name) => sum + this.bytes[name], 0);
   }
 
-  allGather(_mine: Uint32Array, lengths: readonly number[]): readonly Uint32Array[] {
+  allGather(
+    lengths: readonly number[],
+    _fill: (into: Uint32Array) => void,
+    _take: (from: number, words: Uint32Array) => void,
+  ): void {
     this.#count(
       "all-gather",
       lengths.map((words) => words * (this.size - 1)),
     );
-    return lengths.map(() => nothing);
   }
 
   allToAll(

@@ -16,6 +16,8 @@ export interface Item {
 /** Called with the words of item `index`, for as long as the call takes; without words if none are moved. */
 export type Receive = (index: number, words: Uint32Array | undefined) => void;
 
+const none = new Uint32Array(0);
+
 export class LimbExchange {
   readonly #kernels: RingKernels;
   readonly #communicator: Communicator;
@@ -28,14 +30,10 @@ export class LimbExchange {
 
   /** All-gather of limbs that are cut: `receive` gets those that this rank does not hold. */
   gather(items: readonly Item[], receive: Receive): void {
-    const { rank, size } = this.#communicator;
+    const { size } = this.#communicator;
     if (size === 1 || items.length === 0) return;
     const held = groups(size, items, ({ page }) => [holderOf(page.layout)]);
-    const [mine] = this.#pack([held[rank]], items);
-    const pieces = this.#communicator.allGather(mine, this.#lengths(held));
-    for (const [from, indices] of held.entries()) {
-      if (from !== rank) this.#unpack(indices, pieces[from], receive);
-    }
+    this.#allGather(held, items, receive);
   }
 
   /** Reduce-scatter of sums: `receive` gets each part that another rank holds of a limb whose home this rank is. */
@@ -67,20 +65,35 @@ export class LimbExchange {
     const { rank, size } = this.#communicator;
     const held = groups(size, items, ({ page }) => (page.layout === whole ? [] : holdersOf(page, size)));
     if (held.every((indices) => indices.length === 0)) return;
+    if (root === undefined) {
+      this.#allGather(held, items, receive);
+      const [mine] = this.#pack([held[rank]], items);
+      this.#unpack(held[rank], mine, receive);
+      return;
+    }
     const [mine] = this.#pack([held[rank]], items);
     const lengths = this.#lengths(held);
-    const none = mine.subarray(0, 0);
-    const pieces =
-      root === undefined
-        ? this.#communicator.allGather(mine, lengths)
-        : this.#communicator.allToAll(
-            lengths.map((_, to) => (to === root ? mine : none)),
-            lengths.map((length) => (rank === root ? length : 0)),
-            "send",
-            lengths.map((length, from) => (from === root ? 0 : length)),
-          );
-    if (root !== undefined && rank !== root) return;
+    const pieces = this.#communicator.allToAll(
+      lengths.map((_, to) => (to === root ? mine : none)),
+      lengths.map((length) => (rank === root ? length : 0)),
+      "send",
+      lengths.map((length, from) => (from === root ? 0 : length)),
+    );
+    if (rank !== root) return;
     for (const [from, indices] of held.entries()) this.#unpack(indices, pieces[from], receive);
+  }
+
+  /** What each rank holds, to all others. */
+  #allGather(held: readonly (readonly number[])[], items: readonly Item[], receive: Receive): void {
+    const { rank, moves } = this.#communicator;
+    this.#communicator.allGather(
+      this.#lengths(held),
+      (into) => this.#read(held[rank], items, into),
+      (from, words) => this.#unpack(held[from], words, receive),
+    );
+    if (moves) return;
+    // Nothing comes, but what is done with it counts.
+    for (const [from, indices] of held.entries()) if (from !== rank) this.#unpack(indices, none, receive);
   }
 
   #lengths(groupsOfItems: readonly (readonly number[])[]): number[] {
@@ -89,20 +102,24 @@ export class LimbExchange {
 
   /** The words of groups of items, valid until the next call. */
   #pack(groupsOfItems: readonly (readonly number[])[], items: readonly Item[]): Uint32Array[] {
-    const { degree } = this.#kernels;
     const lengths = this.#lengths(groupsOfItems);
     if (!this.#communicator.moves) return lengths.map(placeholderWords);
     const packed = this.#packed.take(lengths.reduce((sum, length) => sum + length, 0));
     let at = 0;
-    return groupsOfItems.map((indices) => {
-      const start = at;
-      for (const index of indices) {
-        const { page, modulus } = items[index];
-        this.#kernels.read({ address: page.address, moduli: [modulus] }, 0, packed.subarray(at, at + degree));
-        at += degree;
-      }
-      return packed.subarray(start, at);
+    return groupsOfItems.map((indices, i) => {
+      const words = packed.subarray(at, at + lengths[i]);
+      this.#read(indices, items, words);
+      at += lengths[i];
+      return words;
     });
+  }
+
+  #read(indices: readonly number[], items: readonly Item[], into: Uint32Array): void {
+    const { degree } = this.#kernels;
+    for (const [k, index] of indices.entries()) {
+      const { page, modulus } = items[index];
+      this.#kernels.read({ address: page.address, moduli: [modulus] }, 0, into.subarray(k * degree, (k + 1) * degree));
+    }
   }
 
   #unpack(indices: readonly number[], words: Uint32Array, receive: Receive): void {

@@ -5,7 +5,7 @@
  */
 import { invariant, lengthIs } from "../../base/validate.ts";
 import type { CollectiveName, Communicator } from "../../kernels/sharded/communicator.ts";
-import { type Endpoint, firstCollectiveTag } from "./endpoint.ts";
+import { type Endpoint, firstCollectiveTag, type Message } from "./endpoint.ts";
 
 export class EndpointCommunicator implements Communicator {
   readonly rank: number;
@@ -23,11 +23,14 @@ export class EndpointCommunicator implements Communicator {
     this.#buffers = Array.from({ length: endpoint.size }, () => new Uint32Array(0));
   }
 
-  /** The own piece of the result is `mine` itself. */
-  allGather(mine: Uint32Array, lengths: readonly number[]): readonly Uint32Array[] {
+  allGather(
+    lengths: readonly number[],
+    fill: (into: Uint32Array) => void,
+    take: (from: number, words: Uint32Array) => void,
+  ): void {
     lengthIs("lengths", lengths, this.size);
-    lengthIs("mine", mine, lengths[this.rank]);
-    return this.#exchange("all-gather", [{ to: this.#others(), words: mine }], mine, lengths);
+    const sends = [{ to: this.#others(), words: lengths[this.rank], fill }];
+    this.#exchange("all-gather", sends, lengths, take);
   }
 
   /** The own piece of the result is `pieces[rank]` itself. */
@@ -35,19 +38,25 @@ export class EndpointCommunicator implements Communicator {
     lengthIs("pieces", pieces, this.size);
     lengthIs("lengths", lengths, this.size);
     lengthIs("pieces[rank]", pieces[this.rank], lengths[this.rank]);
-    const sends = this.#others().map((rank) => ({ to: [rank], words: pieces[rank] }));
-    return this.#exchange(name, sends, pieces[this.rank], lengths);
+    const sends = this.#others().map((rank) => sendOf([rank], pieces[rank]));
+    const received: Uint32Array[] = [];
+    received[this.rank] = pieces[this.rank];
+    this.#exchange(name, sends, lengths, (from, words) => void (received[from] = this.#keep(from, words)));
+    return received;
   }
 
   /** On the root the result is `words` itself. */
   broadcast(root: number, words: Uint32Array, length: number): Uint32Array {
     const lengths = Array.from({ length: this.size }, () => -1);
-    if (this.rank !== root) {
-      lengths[root] = length;
-      return this.#exchange("broadcast", [], words, lengths)[root];
+    if (this.rank === root) {
+      lengthIs("words", words, length);
+      this.#exchange("broadcast", [sendOf(this.#others(), words)], lengths, () => undefined);
+      return words;
     }
-    lengthIs("words", words, length);
-    return this.#exchange("broadcast", [{ to: this.#others(), words }], words, lengths)[root];
+    lengths[root] = length;
+    let received = words;
+    this.#exchange("broadcast", [], lengths, (from, arrived) => void (received = this.#keep(from, arrived)));
+    return received;
   }
 
   #others(): number[] {
@@ -57,41 +66,44 @@ export class EndpointCommunicator implements Communicator {
   /** @param lengths words to come from each rank, −1 where nothing comes */
   #exchange(
     collective: CollectiveName,
-    sends: readonly { to: readonly number[]; words: Uint32Array }[],
-    own: Uint32Array,
+    sends: readonly Send[],
     lengths: readonly number[],
-  ): readonly Uint32Array[] {
+    take: (from: number, words: Uint32Array) => void,
+  ): void {
     const call = this.#calls++;
     const tag = firstCollectiveTag + call;
-    const received: Uint32Array[] = [];
-    received[this.rank] = own;
     let missing = this.#others().filter((rank) => lengths[rank] >= 0);
     let leaving = sends.length;
-    for (const { to, words } of sends) {
-      const fill = (into: Uint32Array): void => into.set(words);
-      const sent = (): void => void leaving--;
-      this.#endpoint.send({ to, tag, words: words.length, collective, fill, sent });
-    }
+    const sent = (): void => void leaving--;
+    for (const send of sends) this.#endpoint.send({ ...send, tag, collective, sent });
     const ready = (): boolean => {
       missing = missing.filter((from) => {
-        const take = (words: Uint32Array): void => {
-          received[from] = this.#keep(from, words, lengths[from], collective);
-        };
-        return !this.#endpoint.receive(from, tag, take);
+        const expected = lengths[from];
+        return !this.#endpoint.receive(from, tag, (words) => {
+          invariant(
+            words.length === expected,
+            `${collective}: ${words.length} words from rank ${from}, not ${expected}`,
+          );
+          take(from, words);
+        });
       });
       // The caller may write over its words once this returns, so they must have left.
       return missing.length === 0 && leaving === 0;
     };
     this.#endpoint.wait(ready, `${collective} ${call}`);
-    return received;
   }
 
   /** A copy that outlives the message. */
-  #keep(from: number, words: Uint32Array, expected: number, collective: CollectiveName): Uint32Array {
-    invariant(words.length === expected, `${collective}: ${words.length} words from rank ${from}, not ${expected}`);
+  #keep(from: number, words: Uint32Array): Uint32Array {
     if (this.#buffers[from].length < words.length) this.#buffers[from] = new Uint32Array(words.length);
     const kept = this.#buffers[from].subarray(0, words.length);
     kept.set(words);
     return kept;
   }
+}
+
+type Send = Pick<Message, "to" | "words" | "fill">;
+
+function sendOf(to: readonly number[], words: Uint32Array): Send {
+  return { to, words: words.length, fill: (into) => into.set(words) };
 }

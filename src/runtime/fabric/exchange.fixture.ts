@@ -69,8 +69,16 @@ serve({
     for (let round = 0; round < rounds; round++) {
       endpoint.ledger.module = `round ${round}`;
       const lengths = ranks.map((from) => length(from, 0));
-      const gathered = communicator.allGather(patternOf(rank, round, lengths[rank]), lengths);
-      for (const from of ranks) check(gathered[from], from, round, lengths[from]);
+      const came: number[] = [];
+      communicator.allGather(
+        lengths,
+        (into) => into.set(patternOf(rank, round, lengths[rank])),
+        (from, words) => {
+          came.push(from);
+          check(words, from, round, lengths[from]);
+        },
+      );
+      if (came.sort((a, b) => a - b).join() !== others(endpoint).join()) throw new Error(`words came from ${came}`);
 
       const pieces = ranks.map((to) => patternOf(rank, round * size + to, length(rank, to)));
       const exchanged = communicator.allToAll(
@@ -101,7 +109,11 @@ serve({
   /** Seconds that it takes to receive messages from rank 0, with a copy at either end. */
   throughput: ({ messages, words }: { messages: number; words: number }, { endpoint }: Device) => {
     const memory = new Uint32Array(words).fill(1);
-    endpoint.communicator.allGather(new Uint32Array(1), [1, 1]);
+    endpoint.communicator.allGather(
+      [1, 1],
+      () => undefined,
+      () => undefined,
+    );
     const start = performance.now();
     for (let tag = 0; tag < messages; tag++) {
       if (endpoint.rank === 0) {

@@ -36,10 +36,16 @@ export class SharedCommunicator extends CountingCommunicator {
     this.#shared = shared;
   }
 
-  override allGather(mine: Uint32Array, lengths: readonly number[]): readonly Uint32Array[] {
-    super.allGather(mine, lengths);
-    if (mine.length !== lengths[this.rank]) throw new Error("the own piece is not as long as was said");
-    return this.#exchange([mine], (outbox, from) => outbox.slice(0, lengths[from]));
+  override allGather(
+    lengths: readonly number[],
+    fill: (into: Uint32Array) => void,
+    take: (from: number, words: Uint32Array) => void,
+  ): void {
+    super.allGather(lengths, fill, take);
+    const mine = new Uint32Array(lengths[this.rank]);
+    fill(mine);
+    const pieces = this.#exchange([mine], (outbox, from) => outbox.slice(0, lengths[from]));
+    for (const [from, words] of pieces.entries()) if (from !== this.rank) take(from, words);
   }
 
   override allToAll(
