@@ -62,6 +62,17 @@ export class Allocator {
     this.#peak = this.#used;
   }
 
+  /** Runs `body`; what it takes or gives back counts neither as used nor at the peak. */
+  apart<T>(body: () => T): T {
+    const [used, peak] = [this.#used, this.#peak];
+    try {
+      return body();
+    } finally {
+      this.#used = used;
+      this.#peak = peak;
+    }
+  }
+
   /** See {@link Backend.onPressure}. */
   onPressure(release: () => boolean): () => void {
     this.#pressure.add(release);

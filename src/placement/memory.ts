@@ -12,6 +12,7 @@ import { type Uses, usesOf } from "./uses.ts";
 export interface DeviceMemory {
   /** Bytes at the fullest moment: ciphertexts and sums that are alive, and workspace. */
   readonly activations: number;
+  /** With the plaintexts of bootstrapping's transforms, which lie there throughout. */
   readonly workspace: number;
   /** The operation of that moment. */
   readonly operation: number;
@@ -103,6 +104,8 @@ class Ledger {
   readonly #sums = new Held();
   /** Highest level of each key, whole and in shares. */
   readonly #keys = new Map<ShardingName | undefined, Map<KeyName, number>>();
+  /** In which forms the device bootstraps. */
+  readonly #bootstraps = new Set<ShardingName | undefined>();
   #best = { activations: 0, workspace: 0, operation: 0 };
 
   constructor(program: Program, plan: Plan, sizes: Sizes, samples: Samples, device: number) {
@@ -136,9 +139,14 @@ class Ledger {
       }
     }
     const keys = sizes.reduce((sum, bytes) => sum + bytes, 0);
-    const { activations, workspace } = this.#best;
+    const { activations, operation } = this.#best;
+    let { workspace } = this.#best;
+    for (const sharding of this.#bootstraps)
+      workspace += this.#samples.transformBytes / (sharding === undefined ? 1 : this.#plan.devices);
     return {
-      ...this.#best,
+      activations,
+      workspace,
+      operation,
       keys,
       largestKey: Math.max(0, ...sizes),
       keyNames: names,
@@ -149,6 +157,7 @@ class Ledger {
   #compute(index: number, phase: Phase, part: Part, sharding?: ShardingName): void {
     const operation = this.#program.operations[index] as Operation;
     const sample = this.#samples.of(operation);
+    if (operation.kind === "bootstrap") this.#bootstraps.add(sharding);
     let keys = this.#keys.get(sharding);
     if (keys === undefined) this.#keys.set(sharding, (keys = new Map()));
     for (const [name, level] of sample.keys) keys.set(name, Math.max(level, keys.get(name) ?? 0));
@@ -161,9 +170,9 @@ class Ledger {
         this.#enter(name, sharding, numbers);
       }
     }
-    const workspace =
-      sizes.workspace(operation, sample.workspace) +
-      (phase === "whole" ? this.#sumsBeside(operation, part, sample, sizes) : 0);
+    let workspace = sizes.workspace(operation, sample.workspace);
+    if (phase === "whole" && isSumming(this.#program, operation))
+      workspace = Math.max(0, workspace + this.#sumsBeside(operation, part, sample, sizes));
     const activations = this.#alive.total + this.#sums.total;
     if (activations + workspace > this.#best.activations + this.#best.workspace)
       this.#best = { activations, workspace, operation: index };
@@ -193,12 +202,15 @@ class Ledger {
     return ciphertextsOf(this.#program.tensors[tensor] as Tensor);
   }
 
-  /** Sums of a part that are alive together before the first is finished, beside those that the sample has. */
+  /**
+   * Sums of a part that are alive together before the first is finished, beside those that the sample
+   * has. Results, which count as alive, take the place of their sums one by one.
+   */
   #sumsBeside(operation: Operation, part: Part, { results }: Sample, sizes: HeldSizes): number {
-    if (!isSumming(this.#program, operation)) return 0;
-    return part.outputs.reduce(
-      (bytes, numbers, o) => bytes + Math.max(0, numbers.length - (results[o] as number)) * sizes.sum(operation, o),
-      0,
-    );
+    return part.outputs.reduce((bytes, numbers, o) => {
+      const { level } = this.#program.tensors[operation.outputs[o] as string] as Tensor;
+      const sums = Math.max(0, numbers.length - (results[o] as number)) * sizes.sum(operation, o);
+      return bytes + sums - numbers.length * sizes.ciphertext(level as number);
+    }, 0);
   }
 }

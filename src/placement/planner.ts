@@ -130,6 +130,9 @@ class Planner {
    * sends least: feed-forward and self-attention count alike, each against what `tensor` sends for it.
    */
   best(): Candidate {
+    const sizes = this.#sizes;
+    // Rivals in the chunks that are fastest, whether they fit or not.
+    this.#sizes = sizes.slice(0, 1);
     const rivals = (["megatron", "tensor", "data"] as const).map((strategy) => this.follow(strategy));
     const { bytes: norm } = rivals[1] as Candidate;
     const share = ({ bytes }: Candidate): number =>
@@ -139,7 +142,7 @@ class Planner {
       );
     let tightest: Candidate | undefined;
     // Of the largest chunks with which it fits, or something near it that sends less.
-    for (const size of this.#sizes) {
+    for (const size of sizes) {
       this.#sizes = [size];
       this.#everywhere = [];
       const fast = this.follow("aegis");

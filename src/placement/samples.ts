@@ -34,9 +34,11 @@ export class Samples {
   readonly #backend: NullBackend;
   readonly #bootstrapper: Bootstrapper | undefined;
   readonly #known = new Map<string, Sample>();
+  /** Bytes of the plaintexts of bootstrapping's transforms, which stay. */
+  readonly transformBytes: number;
 
   /**
-   * @param context over `backend`
+   * @param context over `backend`, in which nothing but the bootstrapper's transforms lies yet
    * @param bootstrapper its transforms are not counted as workspace
    */
   constructor(program: Program, context: Context, backend: NullBackend, bootstrapper: Bootstrapper | undefined) {
@@ -44,6 +46,7 @@ export class Samples {
     this.#context = context;
     this.#backend = backend;
     this.#bootstrapper = bootstrapper;
+    this.transformBytes = bootstrapper === undefined ? 0 : backend.memory().used;
   }
 
   of(operation: Operation): Sample {
@@ -54,7 +57,7 @@ export class Samples {
   }
 
   #run(operation: Operation): Sample {
-    const keys = new RecordingKeys(this.#context);
+    const keys = new RecordingKeys(this.#context, this.#backend);
     const { geometry, length, tensors } = this.#program;
     const environment = new Environment(
       new Evaluator(this.#context, keys),
@@ -74,7 +77,7 @@ export class Samples {
     this.#backend.forgetPeak();
     const before = this.#backend.memory().used;
     const results = executeOperation(environment, this.#program, operation, inputs, constants, part);
-    const workspace = Math.max(0, this.#backend.memory().peak - before - keys.bytes);
+    const workspace = Math.max(0, this.#backend.memory().peak - before);
     for (const a of [...inputs, ...results].flat()) a?.dispose();
     keys.dispose();
     return { keys: keys.levels, workspace, results: part.outputs.map(({ length }) => length) };

@@ -109,7 +109,8 @@ class NullDevice {
       endpoint,
       like,
       keys: (context, form) => {
-        const recorded = new RecordingKeys(context, (name, level) => this.#uses.push({ form, name, level }));
+        const note = (name: KeyName, level: number) => this.#uses.push({ form, name, level });
+        const recorded = new RecordingKeys(context, this.#backend, note);
         this.#recorded.set(form, recorded);
         const counting = new CountingKeys(recorded);
         this.#counted.push(counting);
@@ -152,7 +153,6 @@ class NullDevice {
       [...levels].map(([name, level]) => sized({ form, name, level })),
     );
     const { parameters } = this.#environments.context("whole");
-    const recorded = [...this.#recorded.values()].reduce((sum, { bytes }) => sum + bytes, 0);
     const uses = this.#counted.map((keys) => keys.uses);
     const sum = (pick: (uses: KeyUses) => number): number => uses.reduce((total, one) => total + pick(one), 0);
     this.#environments[Symbol.dispose]();
@@ -160,7 +160,7 @@ class NullDevice {
       keys: needed.sort((a, b) => b.level - a.level || (a.name < b.name ? -1 : 1)),
       keyBytes: needed.reduce((sum, key) => sum + key.bytes, 0),
       compressedKeyBytes: needed.reduce((sum, key) => sum + parameters.keyBytes(key.level).compressed, 0),
-      workBytes: this.#backend.memory().peak - recorded,
+      workBytes: this.#backend.memory().peak,
       counts: {
         keySwitches: sum(({ keySwitches }) => keySwitches),
         multiplications: sum(({ multiplications }) => multiplications),

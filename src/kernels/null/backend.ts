@@ -62,6 +62,11 @@ export class NullBackend implements Backend {
     this.#allocator.forgetPeak();
   }
 
+  /** Runs `body`; what it takes or gives back counts neither as used nor at the peak. */
+  apart<T>(body: () => T): T {
+    return this.#allocator.apart(body);
+  }
+
   onPressure(release: () => boolean): () => void {
     return this.#allocator.onPressure(release);
   }

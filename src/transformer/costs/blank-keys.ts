@@ -10,15 +10,9 @@ import { isSharded } from "../../kernels/index.ts";
 export class BlankKeys implements KeySource {
   readonly #context: Context;
   readonly #made = new Map<string, LoadedKey>();
-  #bytes = 0;
 
   constructor(context: Context) {
     this.#context = context;
-  }
-
-  /** Backend memory that they take. */
-  get bytes(): number {
-    return this.#bytes;
   }
 
   dispose(): void {
@@ -31,11 +25,9 @@ export class BlankKeys implements KeySource {
     const shape = `${level} ${specialCount}`;
     let key = this.#made.get(shape);
     if (key === undefined) {
-      const before = this.#context.backend.memory().used;
       key = isSharded(this.#context.ring.kernels)
         ? blankKey(this.#context, level, specialCount)
         : unwrittenKey(this.#context, level, specialCount);
-      this.#bytes += this.#context.backend.memory().used - before;
       this.#made.set(shape, key);
     }
     return key;

@@ -1,5 +1,6 @@
 /** Stand-ins for keys that note what is asked of them: the keys that a program needs. */
 import type { Context, KeyName, KeySource, KeyUse, LoadedKey } from "../../ckks/index.ts";
+import type { NullBackend } from "../../kernels/index.ts";
 import { BlankKeys } from "./blank-keys.ts";
 
 /** Gives out keys without content and notes the highest level each was asked for. */
@@ -8,30 +9,30 @@ export class RecordingKeys implements KeySource {
   /** Every use, in order. */
   readonly sequence: KeyUse[] = [];
   readonly context: Context;
+  readonly #backend: NullBackend;
   readonly #blank: BlankKeys;
   readonly #onUse: ((name: KeyName, level: number) => void) | undefined;
 
-  /** @param onUse called at every use */
-  constructor(context: Context, onUse?: (name: KeyName, level: number) => void) {
+  /**
+   * @param backend under the context; the stand-ins do not count as memory in use
+   * @param onUse called at every use
+   */
+  constructor(context: Context, backend: NullBackend, onUse?: (name: KeyName, level: number) => void) {
     this.context = context;
+    this.#backend = backend;
     this.#onUse = onUse;
     this.#blank = new BlankKeys(context);
   }
 
-  /** Backend memory that the stand-ins take. */
-  get bytes(): number {
-    return this.#blank.bytes;
-  }
-
   /** Frees the stand-ins. */
   dispose(): void {
-    this.#blank.dispose();
+    this.#backend.apart(() => this.#blank.dispose());
   }
 
   key(name: KeyName, level: number): LoadedKey {
     this.#onUse?.(name, level);
     this.sequence.push({ name, level });
     this.levels.set(name, Math.max(level, this.levels.get(name) ?? 0));
-    return this.#blank.key(name, level);
+    return this.#backend.apart(() => this.#blank.key(name, level));
   }
 }

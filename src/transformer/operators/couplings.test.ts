@@ -51,7 +51,7 @@ class Bench {
     this.program = buildGraph(checkpoint.config, calibration, geometryOf(one), one.length);
     this.#context = new Context(bootParameters(one.logN), this.backend);
     const bootstrapper = new Bootstrapper(this.#context, slotsOf(this.program.geometry));
-    const evaluator = new Evaluator(this.#context, new RecordingKeys(this.#context));
+    const evaluator = new Evaluator(this.#context, new RecordingKeys(this.#context, this.backend));
     this.#environment = new Environment(evaluator, this.program.geometry, one.length, bootstrapper);
   }
 

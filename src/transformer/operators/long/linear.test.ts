@@ -60,8 +60,9 @@ describe("split", () => {
 
 /** Keys in the order of their use when the sums of a part are made. */
 function keysUsed(part: Part): string[] {
-  const context = new Context(bootParameters(one.logN), new NullBackend());
-  const keys = new RecordingKeys(context);
+  const backend = new NullBackend();
+  const context = new Context(bootParameters(one.logN), backend);
+  const keys = new RecordingKeys(context, backend);
   const environment = new Environment(new Evaluator(context, keys), graph.geometry, graph.length);
   const operation = { ...attention, level: 5 };
   const count = ciphertextsOf(tensor(attention.inputs[0] as string));
