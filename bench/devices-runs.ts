@@ -55,6 +55,11 @@ export interface DeviceFigures {
   readonly forecastWorkBytes: number;
   /** `workBytes` (ciphertexts, weights, workspace) over those of the single device. */
   readonly relativeWork: number;
+  /** Ciphertexts and sums that are alive, at most: measured, and from the dry run. */
+  readonly activationBytes: number;
+  readonly forecastActivationBytes: number;
+  /** `activationBytes` over those of the single device. */
+  readonly relativeActivations: number;
   /** Ciphertexts and workspace of the plan at the fullest moment, over those of the single device. */
   readonly relativePlanned: number;
   readonly bytesSent: number;
@@ -245,10 +250,12 @@ function variant(one: Case, placed: Placed, runs: readonly Run[], alone: readonl
   const wallSeconds = runs.map(({ seconds }) => seconds);
   const speedups = runs.map(({ seconds }, i) => (alone[i] as Run).seconds / seconds);
   const aloneWork = median(alone.map(({ result }) => result.devices[0]?.workBytes as number));
-  const perDevice = placed.forecast.map(({ forecastWorkBytes }, rank): DeviceFigures => {
+  const aloneActivations = median(alone.map(({ result }) => result.devices[0]?.activationBytes as number));
+  const perDevice = placed.forecast.map(({ forecastWorkBytes, forecastActivationBytes }, rank): DeviceFigures => {
     const of = (pick: (device: PlanRunResult["devices"][number], run: Run) => number): number =>
       median(runs.map((run) => pick(run.result.devices[rank] as PlanRunResult["devices"][number], run)));
     const workBytes = of((device) => device.workBytes);
+    const activationBytes = of((device) => device.activationBytes);
     return {
       setupSeconds: of((device) => device.setupSeconds),
       computeSeconds: of((device) => device.computeSeconds),
@@ -258,6 +265,9 @@ function variant(one: Case, placed: Placed, runs: readonly Run[], alone: readonl
       workBytes,
       forecastWorkBytes,
       relativeWork: workBytes / aloneWork,
+      activationBytes,
+      forecastActivationBytes,
+      relativeActivations: activationBytes / aloneActivations,
       relativePlanned: planned[rank] as number,
       bytesSent: of((device) => device.bytesSent),
     };

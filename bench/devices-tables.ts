@@ -16,7 +16,11 @@ export function showDevices(report: DevicesBench): string {
     style,
   });
   const deviceTable = new Table({
-    head: ["", "device", "set-up", "compute", "exposed", "peak", "work", "forecast", "work / 1 device", "planned"],
+    head: ["", "device", "set-up", "compute", "exposed", "peak", "work", "forecast", "of 1 device", "planned"].concat([
+      "alive",
+      "forecast",
+      "of 1 device",
+    ]),
     style,
   });
   for (const variant of variants) {
@@ -43,6 +47,9 @@ export function showDevices(report: DevicesBench): string {
         mebibytes(device.forecastWorkBytes),
         percent(device.relativeWork),
         percent(device.relativePlanned),
+        mebibytes(device.activationBytes),
+        mebibytes(device.forecastActivationBytes),
+        percent(device.relativeActivations),
       ]);
   }
   const operationTable = new Table({

@@ -43,7 +43,11 @@ export interface Placed {
   readonly seconds: readonly number[];
   readonly expectedSeconds: number;
   /** By device, beside what is measured. */
-  readonly forecast: readonly { readonly forecastWorkBytes: number; readonly forecastSeconds: number }[];
+  readonly forecast: readonly {
+    readonly forecastWorkBytes: number;
+    readonly forecastActivationBytes: number;
+    readonly forecastSeconds: number;
+  }[];
 }
 
 /** Throws `plan` for what cannot be placed. */
@@ -79,8 +83,9 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
         (needed, rank) => (timeline.devices[rank]?.end ?? 0) + pagingSeconds(session, needed, options.memoryBytes),
       ),
     ),
-    forecast: requirements.map(({ workBytes }, rank) => ({
+    forecast: requirements.map(({ workBytes, activationBytes }, rank) => ({
       forecastWorkBytes: workBytes,
+      forecastActivationBytes: activationBytes,
       forecastSeconds: timeline.devices[rank]?.end ?? 0,
     })),
   };

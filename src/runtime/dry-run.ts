@@ -40,6 +40,8 @@ export interface Requirements {
   readonly compressedKeyBytes: number;
   /** Peak bytes of ciphertexts, plaintexts and workspace in the backend, without keys and the kernels' own tables. */
   readonly workBytes: number;
+  /** Peak bytes of ciphertexts and sums among them. */
+  readonly activationBytes: number;
   readonly counts: KeyUses & { readonly bootstraps: number };
   readonly work: KernelWork;
   /** Keys in the order in which a run asks for them. */
@@ -161,6 +163,7 @@ class NullDevice {
       keyBytes: needed.reduce((sum, key) => sum + key.bytes, 0),
       compressedKeyBytes: needed.reduce((sum, key) => sum + parameters.keyBytes(key.level).compressed, 0),
       workBytes: this.#backend.memory().peak,
+      activationBytes: this.runner.activations.peak,
       counts: {
         keySwitches: sum(({ keySwitches }) => keySwitches),
         multiplications: sum(({ multiplications }) => multiplications),

@@ -71,10 +71,21 @@ test("three devices without overlap; what comes back can be decrypted", async ()
   const { norm } = small.program.tensors[small.program.output];
   for (const [i, logit] of twinLogits(small).entries())
     expect(Math.abs(logits[i] - logit) / norm).toBeLessThan(2 ** -12);
-  for (const { kind, peakBytes, workBytes, keyBytes, busySeconds, computeSeconds, exposedCommSeconds } of devices) {
+  for (const {
+    kind,
+    peakBytes,
+    workBytes,
+    activationBytes,
+    keyBytes,
+    busySeconds,
+    computeSeconds,
+    exposedCommSeconds,
+  } of devices) {
     expect(kind).toBe("wasm");
     expect(workBytes).toBeGreaterThan(0);
     expect(workBytes).toBeLessThan(peakBytes);
+    expect(activationBytes).toBeGreaterThan(0);
+    expect(activationBytes).toBeLessThan(workBytes);
     expect(keyBytes).toBeGreaterThan(0);
     expect(computeSeconds).toBeGreaterThan(0);
     expect(exposedCommSeconds).toBeGreaterThan(0);

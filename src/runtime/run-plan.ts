@@ -62,6 +62,8 @@ export interface DeviceReport {
   readonly peakBytes: number;
   /** Most bytes beside keys: ciphertexts, weights, workspace. */
   readonly workBytes: number;
+  /** Most bytes of ciphertexts and sums among them. */
+  readonly activationBytes: number;
   /** Bytes of the keys that the device uses. */
   readonly keyBytes: number;
   /** From the beginning of the run to the device's first step: its thread, modules, tables, input. */
@@ -229,6 +231,7 @@ function report(
       kind,
       peakBytes: result.peakBytes,
       workBytes: result.peakBytes - result.keyBytes,
+      activationBytes: result.activationBytes,
       keyBytes: (requirements[rank] as Requirements).keyBytes,
       setupSeconds: result.setupSeconds,
       busySeconds: result.computeSeconds + result.exposedSeconds,

@@ -70,6 +70,8 @@ export interface DeviceResult {
   readonly operations: readonly number[];
   /** Most bytes of backend memory, keys among them. */
   readonly peakBytes: number;
+  /** Most bytes of ciphertexts and sums, beside what operations work with. */
+  readonly activationBytes: number;
   /** Most bytes of keys that were resident. */
   readonly keyBytes: number;
   readonly uses: KeyUses;

@@ -43,7 +43,7 @@ import {
 import type { Endpoint } from "../fabric/endpoint.ts";
 import { Clock } from "./clock.ts";
 import { Exchange, numbersPerStep } from "./exchange.ts";
-import { Store } from "./store.ts";
+import { Store, Tally } from "./store.ts";
 
 /** What a device works with. */
 export interface DeviceSetting {
@@ -76,10 +76,12 @@ function blank({ ring, parameters }: Context, { parts, level, scale, slots }: Ci
 
 export class Runner {
   readonly clock: Clock;
+  /** Of ciphertexts and sums, beside what operations work with. */
+  readonly activations = new Tally();
   /** Ciphertexts, keyed `tensor number`; shares of them by the name of the shares. */
-  readonly tensors = new Store<Ciphertext>();
+  readonly tensors = new Store<Ciphertext>(this.activations);
   /** Partial sums, keyed `tensor number`. */
-  readonly sums = new Store<PartialSum>();
+  readonly sums = new Store<PartialSum>(this.activations);
   readonly #setting: DeviceSetting;
   readonly #exchange: Exchange;
   readonly #lent = new Map<string, Ciphertext>();

@@ -115,6 +115,7 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     exposedSeconds: runner.clock.exposed,
     operations: Array.from(runner.clock.operations),
     peakBytes: peak,
+    activationBytes: runner.activations.peak,
     keyBytes,
     uses: sumOfUses(counted),
     sent: ledger.bytes,
