@@ -47,6 +47,17 @@ test("a new folder has nothing to go on from", async () => {
   expect((await open()).resume).toBeUndefined();
 });
 
+test("makes the folders above it", async () => {
+  const deep = join(directory, "a", "b");
+  expect((await CheckpointFolder.open(deep, run)).resume).toBeUndefined();
+  expect((await CheckpointFolder.open(deep, run)).resume).toBeUndefined();
+});
+
+test.skipIf(process.platform !== "linux")("says so at once where no folder can be made", async () => {
+  const inKernel = "/proc/aegis/checkpoint";
+  await expect(CheckpointFolder.open(inKernel, run)).rejects.toThrow(`${inKernel}: cannot be made a folder`);
+});
+
 test("goes on from the last step that all devices have saved", async () => {
   const folder = await open();
   await saveAll(folder, 4);

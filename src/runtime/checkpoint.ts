@@ -6,8 +6,8 @@
  */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { AegisError } from "../base/errors.ts";
 import {
@@ -159,12 +159,23 @@ export async function checkCheckpoint(directory: string, identity: RunIdentity):
 
 async function makeFolder(directory: string): Promise<void> {
   try {
-    await mkdir(directory, { recursive: true });
+    await makeAll(resolve(directory));
   } catch (cause) {
     const hint = "check the path given with --checkpoint";
     const what = (cause as NodeJS.ErrnoException).code === "EEXIST" ? "is not a folder" : "cannot be made a folder";
     throw new AegisError("io", `${directory}: ${what}`, { hint, cause });
   }
+}
+
+/** Folder by folder: Node's recursive mkdir never returns where a file system refuses new folders as "not found". */
+async function makeAll(directory: string): Promise<void> {
+  try {
+    if ((await stat(directory)).isDirectory()) return;
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== "ENOENT" || dirname(directory) === directory) throw cause;
+    await makeAll(dirname(directory));
+  }
+  await mkdir(directory);
 }
 
 /** The manifest of a state to go on from; undefined where nothing was saved yet. */
