@@ -14,7 +14,7 @@ export interface DevicesBench extends DevicesReport {
 
 const help = `npm run bench:devices -- [--tokens N] [--repeats N] [--preset NAME] [--ring LOG_N] [--strategy NAME] [--json]
 
-  --tokens N       tokens of the text (default 512)
+  --tokens N       tokens of the text (default 256)
   --repeats N      runs of each variant (default 1)
   --preset NAME    encryption parameters (default insecure-test, WITHOUT SECURITY, for a bench of minutes;
                    bootstrap-16 has 128-bit security and takes tens of minutes a run)
@@ -23,7 +23,7 @@ const help = `npm run bench:devices -- [--tokens N] [--repeats N] [--preset NAME
 
 const { values } = parseArgs({
   options: {
-    tokens: { type: "string", default: "512" },
+    tokens: { type: "string", default: "256" },
     repeats: { type: "string", default: "1" },
     preset: { type: "string", default: "insecure-test" },
     ring: { type: "string", default: "13" },
