@@ -14,8 +14,8 @@ import type { Link } from "./timeline.ts";
 export const threadLink: Link = { bytesPerSecond: 4e9, latencySeconds: 50e-6 };
 
 /**
- * Collectives inside operations on cut ciphertexts, between threads of one host, measured on runs at
- * N = 2^13 and 2^16: limbs are packed and unpacked, and all ranks wait for the slowest one.
+ * Collectives inside operations on cut ciphertexts, between threads of one host: limbs are copied at
+ * both ends, and all ranks wait for the slowest one. Fitted to few runs, at N = 2^13 and 2^16.
  */
 export const threadBarrier: Link = { bytesPerSecond: 1.1e9, latencySeconds: 400e-6 };
 

@@ -65,13 +65,12 @@ export class LimbExchange {
     const { rank, size } = this.#communicator;
     const held = groups(size, items, ({ page }) => (page.layout === whole ? [] : holdersOf(page, size)));
     if (held.every((indices) => indices.length === 0)) return;
+    const [mine] = this.#pack([held[rank]], items);
     if (root === undefined) {
       this.#allGather(held, items, receive);
-      const [mine] = this.#pack([held[rank]], items);
       this.#unpack(held[rank], mine, receive);
       return;
     }
-    const [mine] = this.#pack([held[rank]], items);
     const lengths = this.#lengths(held);
     const pieces = this.#communicator.allToAll(
       lengths.map((_, to) => (to === root ? mine : none)),

@@ -5,6 +5,7 @@
  */
 import { invariant, lengthIs } from "../../base/validate.ts";
 import type { CollectiveName, Communicator } from "../../kernels/sharded/communicator.ts";
+import { WordBuffer } from "../../kernels/sharded/word-buffer.ts";
 import { type Endpoint, firstCollectiveTag, type Message } from "./endpoint.ts";
 
 export class EndpointCommunicator implements Communicator {
@@ -14,13 +15,13 @@ export class EndpointCommunicator implements Communicator {
   readonly #endpoint: Endpoint;
   #calls = 0;
   /** What came from each rank; used again by the next call. */
-  readonly #buffers: Uint32Array[];
+  readonly #buffers: readonly WordBuffer[];
 
   constructor(endpoint: Endpoint) {
     this.rank = endpoint.rank;
     this.size = endpoint.size;
     this.#endpoint = endpoint;
-    this.#buffers = Array.from({ length: endpoint.size }, () => new Uint32Array(0));
+    this.#buffers = Array.from({ length: endpoint.size }, () => new WordBuffer());
   }
 
   allGather(
@@ -95,8 +96,7 @@ export class EndpointCommunicator implements Communicator {
 
   /** A copy that outlives the message. */
   #keep(from: number, words: Uint32Array): Uint32Array {
-    if (this.#buffers[from].length < words.length) this.#buffers[from] = new Uint32Array(words.length);
-    const kept = this.#buffers[from].subarray(0, words.length);
+    const kept = this.#buffers[from].take(words.length);
     kept.set(words);
     return kept;
   }
