@@ -22,12 +22,22 @@ export function bootstrapPairs(tensors: readonly Pick<Tensor, "blocks" | "count"
   return pairs;
 }
 
-/** How many bootstrappings the tensors take together. */
-export function bootstrapCount(tensors: readonly Pick<Tensor, "blocks" | "count">[]): number {
-  let count = 0;
+/** How many bootstrappings of two ciphertexts, and of one, the tensors take together. */
+export function bootstrapCounts(tensors: readonly Pick<Tensor, "blocks" | "count">[]): {
+  readonly pairs: number;
+  readonly singles: number;
+} {
+  let [pairs, singles] = [0, 0];
   for (let block = 0; tensors.some(({ blocks }) => block < blocks); block++) {
     const members = tensors.reduce((sum, tensor) => sum + (block < tensor.blocks ? tensor.count : 0), 0);
-    count += Math.ceil(members / 2);
+    pairs += members >> 1;
+    singles += members & 1;
   }
-  return count;
+  return { pairs, singles };
+}
+
+/** How many bootstrappings the tensors take together. */
+export function bootstrapCount(tensors: readonly Pick<Tensor, "blocks" | "count">[]): number {
+  const { pairs, singles } = bootstrapCounts(tensors);
+  return pairs + singles;
 }

@@ -4,7 +4,6 @@ import { Context, type Parameters } from "../ckks/index.ts";
 import { NullBackend } from "../kernels/index.ts";
 import type { ModelConfig } from "../model/index.ts";
 import {
-  bootstrapCount,
   checkGeometry,
   describeOperation,
   type Geometry,
@@ -19,7 +18,7 @@ import { type KernelTimes, NullCosts, referenceTimes } from "./costs/index.ts";
 import { candidateGeometries, otherSteps } from "./geometries.ts";
 import { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
 import { lowered } from "./lower.ts";
-import { type CostModel, originOf, schedule } from "./schedule.ts";
+import { type CostModel, originOf, refreshCost, schedule } from "./schedule.ts";
 
 export interface CompileOptions {
   /** Real tokens of the text. */
@@ -92,7 +91,7 @@ function weigh(program: Program, graph: UnscheduledProgram, workshops: Workshops
   for (const { kind, inputs } of program.operations) {
     if (kind !== "bootstrap") continue;
     const tensors = inputs.flatMap((name) => graph.tensors[originOf(name)] ?? []);
-    seconds += bootstrapCount(tensors) * costs.bootstrap();
+    seconds += refreshCost(costs, tensors);
   }
   return seconds;
 }
@@ -172,7 +171,10 @@ export function forecastSeconds(program: Program, parameters: Parameters, times:
 function secondsByOperation(program: Program, costs: CostModel): number[] {
   return program.operations.map((operation) => {
     if (operation.kind !== "bootstrap") return costs.operation(operation, operation.level as number);
-    return bootstrapCount(operation.inputs.map((name) => program.tensors[name] as Tensor)) * costs.bootstrap();
+    return refreshCost(
+      costs,
+      operation.inputs.map((name) => program.tensors[name] as Tensor),
+    );
   });
 }
 

@@ -56,7 +56,7 @@ function toyCosts(steps: readonly Step[], bootstrap: number, slope = 1): CostMod
   return {
     operation: (operation, level) =>
       operation.kind === "multiply" ? (steps[operation.id - 1]?.weight ?? 0) * (slope * level + 1) : 0,
-    bootstrap: () => bootstrap,
+    bootstrap: (size) => (size === 1 ? 0.7 : 1) * bootstrap,
   };
 }
 
@@ -66,7 +66,7 @@ function costOf(program: Program, costs: CostModel, graph: UnscheduledProgram): 
   for (const operation of program.operations) {
     if (operation.kind === "bootstrap") {
       const count = operation.inputs.reduce((total, name) => total + program.tensors[name].count, 0);
-      sum += Math.ceil(count / 2) * costs.bootstrap();
+      sum += (count >> 1) * costs.bootstrap(2) + (count & 1) * costs.bootstrap(1);
     } else {
       const outputs = operation.outputs.map(originOf);
       const original = graph.operations.find(
@@ -112,7 +112,11 @@ function bruteForce(
         if (subset > 0 && refreshed.every((name) => (levels.get(name) as number) >= target)) continue; // lowers only
         const at = new Map(levels);
         for (const name of refreshed) at.set(name, target);
-        go(at, Math.min(...inputs.map((name) => at.get(name) as number)), Math.ceil(count / 2) * costs.bootstrap());
+        go(
+          at,
+          Math.min(...inputs.map((name) => at.get(name) as number)),
+          (count >> 1) * costs.bootstrap(2) + (count & 1) * costs.bootstrap(1),
+        );
       }
     }
     return best;

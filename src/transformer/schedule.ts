@@ -7,7 +7,7 @@
 import { AegisError } from "../base/errors.ts";
 import {
   bootstrapBound,
-  bootstrapCount,
+  bootstrapCounts,
   describeOperation,
   type Operation,
   type Program,
@@ -19,8 +19,8 @@ import type { UnscheduledProgram } from "./graph/index.ts";
 export interface CostModel {
   /** Seconds of an operation at a level. */
   operation(operation: Operation, level: number): number;
-  /** Seconds of one bootstrapping (of one ciphertext or of a pair). */
-  bootstrap(): number;
+  /** Seconds of one bootstrapping of so many ciphertexts with real values. */
+  bootstrap(size: 1 | 2): number;
 }
 
 export interface ScheduleOptions {
@@ -128,11 +128,11 @@ class Step {
     this.#places = inputs.map((name) => before.indexOf(name));
     const sets = Array.from({ length: 2 ** inputs.length }, (_, set): Refresh => {
       const chosen = [...inputs.keys()].filter((i) => set & (1 << i));
-      const count = bootstrapCount(chosen.map((i) => tensor(inputs[i] as string)));
+      const refreshed = chosen.map((i) => tensor(inputs[i] as string));
       return {
         inputs: chosen,
         others: [...inputs.keys()].filter((i) => !chosen.includes(i)),
-        cost: count * costs.bootstrap(),
+        cost: refreshCost(costs, refreshed),
       };
     });
     this.#refreshes = sets.filter((set) =>
@@ -199,6 +199,12 @@ function withoutDominated(states: State[]): State[] {
     if (!dominated) kept.push(state);
   }
   return kept;
+}
+
+/** Seconds that refreshing these tensors together takes. */
+export function refreshCost(costs: Pick<CostModel, "bootstrap">, tensors: readonly Tensor[]): number {
+  const { pairs, singles } = bootstrapCounts(tensors);
+  return pairs * costs.bootstrap(2) + singles * costs.bootstrap(1);
 }
 
 function emit(program: UnscheduledProgram, end: State, options: ScheduleOptions): Program {

@@ -4,11 +4,12 @@
  */
 import { AegisError } from "../../base/errors.ts";
 import type { Bootstrapper } from "../../circuits/index.ts";
-import { type Context, Evaluator } from "../../ckks/index.ts";
+import { type Ciphertext, type Context, Evaluator } from "../../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../../kernels/index.ts";
 import type { Operation, Tensor } from "../../program/index.ts";
 import { chunksOf } from "../chunks.ts";
 import type { UnscheduledProgram } from "../graph/index.ts";
+import { refresh } from "../operators/bootstrap.ts";
 import { type CostModel, originOf } from "../schedule.ts";
 import { BlankKeys } from "./blank-keys.ts";
 import { OperationCosts } from "./operation-costs.ts";
@@ -22,7 +23,7 @@ export class NullCosts {
   readonly #bootstrapper: Bootstrapper | undefined;
   readonly #seen = new Map<string, KernelWork>();
   readonly #units: OperationCosts;
-  #bootstrap: KernelWork | undefined;
+  readonly #bootstraps: Map<number, KernelWork>;
 
   /** @param like costs on the same context of a program whose geometry differs in baby steps alone */
   constructor(
@@ -37,15 +38,15 @@ export class NullCosts {
     this.#program = program;
     this.#bootstrapper = bootstrapper;
     this.#units = new OperationCosts(context, backend, program, bootstrapper, like && { units: like.#units.units });
-    if (like !== undefined) this.#bootstrap = like.#bootstrap;
+    this.#bootstraps = like === undefined ? new Map() : like.#bootstraps;
   }
 
   /** What operations cost when kernels take these times. */
   model(times: KernelTimes): CostModel {
-    const bootstrap = secondsOf(this.bootstrap(), times);
+    const bootstraps = [1, 2].map((size) => secondsOf(this.bootstrap(size as 1 | 2), times));
     return {
       operation: (operation, level) => secondsOf(this.operation(operation, level), times),
-      bootstrap: () => bootstrap,
+      bootstrap: (size) => bootstraps[size - 1] as number,
     };
   }
 
@@ -60,20 +61,27 @@ export class NullCosts {
     return work;
   }
 
-  /** Kernel work of one bootstrapping. */
-  bootstrap(): KernelWork {
-    if (this.#bootstrap === undefined) {
+  /** Kernel work of one bootstrapping of so many ciphertexts. */
+  bootstrap(size: 1 | 2): KernelWork {
+    let work = this.#bootstraps.get(size);
+    if (work === undefined) {
       const bootstrapper = this.#bootstrapper;
       if (bootstrapper === undefined) throw new AegisError("parameters", "these parameters cannot bootstrap");
       const evaluator = new Evaluator(this.#context, new BlankKeys(this.#context));
-      using a = evaluator.zero(bootstrapper.inputLevel, this.#context.parameters.scale, bootstrapper.slots);
+      const { scale } = this.#context.parameters;
+      const [a, b] = [1, 2].map(() => evaluator.zero(bootstrapper.inputLevel, scale, bootstrapper.slots)) as [
+        Ciphertext,
+        Ciphertext,
+      ];
       const before = { ...this.#backend.work };
-      bootstrapper.bootstrap(evaluator, a).dispose();
+      const fresh = refresh(bootstrapper, evaluator, a, size === 1 ? undefined : b);
       const after = this.#backend.work;
-      this.#bootstrap = emptyWork();
-      for (const name of kernelNames) this.#bootstrap[name] = after[name] - before[name];
+      work = emptyWork();
+      for (const name of kernelNames) work[name] = after[name] - before[name];
+      for (const one of [a, b, ...fresh]) one.dispose();
+      this.#bootstraps.set(size, work);
     }
-    return this.#bootstrap;
+    return work;
   }
 
   #count(operation: Operation, level: number): KernelWork {

@@ -20,7 +20,7 @@ import {
   slotsOf,
   type Tensor,
 } from "../../program/index.ts";
-
+import { refresh } from "../operators/bootstrap.ts";
 import { Environment } from "../operators/environment.ts";
 import { executeOperation, finishSum, isSumming, sumShape } from "../operators/execute.ts";
 import { babyStep, giantStep } from "../operators/long/scores.ts";
@@ -345,8 +345,7 @@ export class OperationCosts {
       if (bootstrapper === undefined) return () => undefined;
       const [a, b] = [keep(fake(this.#environment, level)), keep(fake(this.#environment, level))];
       return () => {
-        if (size === 1) bootstrapper.bootstrap(evaluator, a).dispose();
-        else for (const fresh of bootstrapper.bootstrapPair(evaluator, a, b)) fresh.dispose();
+        for (const fresh of refresh(bootstrapper, evaluator, a, size === 1 ? undefined : b)) fresh.dispose();
       };
     });
   }

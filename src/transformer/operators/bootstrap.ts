@@ -1,6 +1,7 @@
 /** Refreshing tensors: real ciphertexts travel in pairs, formed within a token block. */
 import { AegisError } from "../../base/errors.ts";
-import type { Ciphertext } from "../../ckks/index.ts";
+import type { Bootstrapper } from "../../circuits/index.ts";
+import type { Ciphertext, Evaluator } from "../../ckks/index.ts";
 import {
   type BootstrapMember,
   type BootstrapOperation,
@@ -27,11 +28,8 @@ export function bootstrap(
   for (const pair of bootstrapPairs(operation.inputs.map((name) => program.tensors[name] as Tensor))) {
     const [a, b] = pair as [BootstrapMember, BootstrapMember | undefined];
     if (!pair.some(({ tensor, index }) => wanted[tensor]?.has(index))) continue;
-    const first = inputs[a.tensor]?.[a.index] as Ciphertext;
-    const results =
-      b === undefined
-        ? [bootstrapper.bootstrap(evaluator, first)]
-        : bootstrapper.bootstrapPair(evaluator, first, inputs[b.tensor]?.[b.index] as Ciphertext);
+    const of = ({ tensor, index }: BootstrapMember): Ciphertext => inputs[tensor]?.[index] as Ciphertext;
+    const results = refresh(bootstrapper, evaluator, of(a), b && of(b));
     for (const [k, result] of results.entries()) {
       using high = result;
       const { tensor, index } = pair[k] as BootstrapMember;
@@ -39,4 +37,14 @@ export function bootstrap(
     }
   }
   return part.outputs.map((indices, o) => indices.map((index) => fresh[o]?.get(index) as Ciphertext));
+}
+
+/** One bootstrapping of one ciphertext with real values, or of two. */
+export function refresh(
+  bootstrapper: Bootstrapper,
+  evaluator: Evaluator,
+  a: Ciphertext,
+  b: Ciphertext | undefined,
+): Ciphertext[] {
+  return b === undefined ? [bootstrapper.bootstrapReal(evaluator, a)] : bootstrapper.bootstrapPair(evaluator, a, b);
 }
