@@ -27,6 +27,6 @@ export { type Preset, type PresetName, preset, presets } from "./presets.ts";
 export { describeSecret, maximumLogQP, requireSecure, type SecretDistribution } from "./security.ts";
 export { rotationGroup, stageTwiddle } from "./special-fft.ts";
 export { type Suggestion, suggestParameters } from "./suggest.ts";
-export { Multiplier, TensorAccumulator } from "./tensor-accumulator.ts";
+export { addTensors, Multiplier, TensorAccumulator, type TensorProducts } from "./tensor-accumulator.ts";
 export { gatherCiphertext, scatterCiphertext, type WholeCiphertext } from "./whole-ciphertext.ts";
 export * from "./wire/index.ts";

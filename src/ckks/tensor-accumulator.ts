@@ -3,7 +3,7 @@
  * several sums: one side is brought into Montgomery form once, products are added as they come.
  */
 import { AegisError } from "../base/errors.ts";
-import type { Limbs } from "../kernels/backend.ts";
+import type { Limbs, ProductSums } from "../kernels/backend.ts";
 import type { Poly } from "../ring/poly.ts";
 import { requireDegree, requireScaleRatio } from "./checks.ts";
 import { Ciphertext } from "./ciphertext.ts";
@@ -36,6 +36,22 @@ export class Multiplier implements Disposable {
   }
 }
 
+/** Products that are added to a sum. */
+export interface TensorProducts {
+  readonly sum: TensorAccumulator;
+  readonly a: readonly Multiplier[];
+  readonly b: readonly Ciphertext[];
+}
+
+/** {@link TensorAccumulator.add} for many sums at one level, which read what they have in common once. */
+export function addTensors({ ring }: Context, products: readonly TensorProducts[]): void {
+  const prepared = products.map(({ sum, a, b }) => sum.prepare(a, b));
+  for (const accumulate of [false, true]) {
+    const sums = prepared.filter((one) => one.accumulate === accumulate).flatMap((one) => one.sums);
+    if (sums.length > 0) ring.kernels.multiplySums(sums, accumulate, 0);
+  }
+}
+
 /** Σ a·b as one degree-2 ciphertext, added to product by product. */
 export class TensorAccumulator implements Disposable {
   readonly #context: Context;
@@ -54,9 +70,12 @@ export class TensorAccumulator implements Disposable {
    * Throws `scale` when products have different scales.
    */
   add(a: readonly Multiplier[], b: readonly Ciphertext[]): void {
-    const { ring, parameters } = this.#context;
-    const { kernels } = ring;
-    const limbs = parameters.limbs(this.#level);
+    addTensors(this.#context, [{ sum: this, a, b }]);
+  }
+
+  /** The sums of products that {@link TensorAccumulator.add} makes, and whether they are added to others. */
+  prepare(a: readonly Multiplier[], b: readonly Ciphertext[]): { sums: ProductSums[]; accumulate: boolean } {
+    const limbs = this.#context.parameters.limbs(this.#level);
     const scale = (a[0]?.scale ?? 0) * (b[0]?.scale ?? 0);
     const known = this.#parts === undefined ? scale : this.#scale;
     for (const [t, factor] of a.entries()) {
@@ -78,9 +97,12 @@ export class TensorAccumulator implements Disposable {
     this.#scale = known;
     this.#parts ??= this.#allocate();
     const [c0, c1, c2] = this.#parts;
-    kernels.multiplySum(c0, first, low, !fresh, 0);
-    kernels.multiplySum(c1, [...first, ...second], [...high, ...low], !fresh, 0);
-    kernels.multiplySum(c2, second, high, !fresh, 0);
+    const sums = [
+      { dst: [c0], a: first, b: [low] },
+      { dst: [c1], a: [...first, ...second], b: [[...high, ...low]] },
+      { dst: [c2], a: second, b: [high] },
+    ];
+    return { sums, accumulate: !fresh };
   }
 
   /** The sum; it is the caller's from here on. */

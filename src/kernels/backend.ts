@@ -82,6 +82,15 @@ export interface Backend {
   dispose(): void;
 }
 
+/** One sum of products, or two that share their first operands: dst[k] = [dst[k] +] Σ_t a[t]·b[k][t]·2^-32. */
+export interface ProductSums {
+  /** One or two. */
+  readonly dst: readonly Limbs[];
+  readonly a: readonly Limbs[];
+  /** As many lists as results, each as long as `a`. */
+  readonly b: readonly (readonly Limbs[])[];
+}
+
 /**
  * Kernels of one ring. Every `dst` may be the same limbs as an operand (out = in); partial
  * overlap is not allowed. `dst`, `a` and `b` name the same moduli in the same order unless a
@@ -150,6 +159,13 @@ export interface RingKernels {
     logRun: number,
     streamed?: boolean,
   ): void;
+  /**
+   * Each of many sums, as {@link RingKernels.multiplySum} or {@link RingKernels.multiplySumPair} would make it. All
+   * results are over the same moduli, and none is an operand of another sum. Sums are worked through a
+   * block of coefficients at a time, so that operands which several of them read stay in the cache: half
+   * the time where a sum alone would read everything from memory.
+   */
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void;
   /** dst = a with each value of the subring polynomial a written 2^logRun times. */
   expand(dst: Limbs, a: Limbs, logRun: number): void;
 

@@ -403,12 +403,18 @@ describe.each(["uniform", "largest", "alternating", "mixed"] as const)("sums of 
           const a = indices(terms).map(() => make(small, used, fillings[name]));
           const b = indices(terms).map(() => make(ring, used, fillings[name]));
           const c = indices(terms).map(() => make(ring, used, fillings[name]));
-          const results = indices(7).map(() => make(ring, used, fillings[name]));
+          const results = indices(12).map(() => make(ring, used, fillings[name]));
           ring.multiplySum(results[0], a, b, false, logRun);
           ring.multiplySum(results[1], a, b, true, logRun);
           ring.multiplySumPair(results[2], results[3], a, b, c, false, logRun);
           ring.multiplySumPair(results[4], results[5], a, b, c, true, logRun);
           ring.expand(results[6], a[0], logRun);
+          const sums = [
+            { dst: [results[7]], a, b: [b] },
+            { dst: [results[8], results[9]], a, b: [c, b] },
+            { dst: [results[10], results[11]], a: a.slice(1), b: [b.slice(1), b.slice(1)] },
+          ];
+          ring.multiplySums(sums, terms % 2 === 0, logRun);
           return results;
         });
       }

@@ -3,7 +3,7 @@ import type { Backend } from "./backend.ts";
 import { createReferenceBackend } from "./reference/backend.ts";
 import { createWasmBackend } from "./wasm/backend.ts";
 
-export type { Backend, ConversionTable, Limbs, MemoryReport, RingKernels } from "./backend.ts";
+export type { Backend, ConversionTable, Limbs, MemoryReport, ProductSums, RingKernels } from "./backend.ts";
 export { limbPadding, maximumPrime, minimumPrime } from "./backend.ts";
 export { emptyWork, type KernelName, type KernelWork, kernelNames, NullBackend } from "./null/backend.ts";
 export { createReferenceBackend, type ReferenceBackendOptions } from "./reference/backend.ts";

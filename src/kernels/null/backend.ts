@@ -11,12 +11,14 @@ import {
   type Limbs,
   limbPadding,
   type MemoryReport,
+  type ProductSums,
   type RingKernels,
 } from "../backend.ts";
 
 /**
  * Kinds of kernel work. The unit is one residue, but for transforms (residue · log2 N / 2 butterflies), conversions
- * and sums of products (one multiply-accumulate).
+ * and sums of products (one multiply-accumulate; two in a pair that shares its first factor). Many sums together
+ * (`multiplySums`) are `runSums` where first factors stand for long runs, and `productSums` where not.
  */
 export const kernelNames = [
   "ntt",
@@ -25,12 +27,17 @@ export const kernelNames = [
   "scalarProduct",
   "multiplySum",
   "multiplySumPair",
+  "productSums",
+  "runSums",
   "automorphism",
   "convert",
   "upload",
 ] as const;
 
 export type KernelName = (typeof kernelNames)[number];
+
+/** Runs of 2^this and more have a kernel of their own. */
+const longRun = 4;
 
 /** Work done so far, by kind. */
 export type KernelWork = Record<KernelName, number>;
@@ -177,6 +184,11 @@ class NullRing implements RingKernels {
 
   multiplySumPair(dst0: Limbs, _dst1: Limbs, a: readonly Limbs[]): void {
     this.#count("multiplySumPair", dst0, a.length);
+  }
+
+  multiplySums(sums: readonly ProductSums[], _accumulate: boolean, logRun: number): void {
+    const name = logRun < longRun ? "productSums" : "runSums";
+    for (const { dst, a } of sums) this.#count(name, dst[0] as Limbs, dst.length * a.length);
   }
 
   expand(dst: Limbs): void {

@@ -1,6 +1,6 @@
 /** Kernels of one ring by their definitions, one coefficient after another. See `../backend.ts`. */
 import { chacha20 } from "@noble/ciphers/chacha.js";
-import { type Backend, type ConversionTable, type Limbs, limbPadding, type RingKernels } from "../backend.ts";
+import { type Backend, type ConversionTable, type Limbs, limbPadding, type ProductSums, type RingKernels } from "../backend.ts";
 import { evaluate, interpolate, inverse, modulo, primitiveRoot, reverseBits } from "./arithmetic.ts";
 import type { ReferenceMemory } from "./memory.ts";
 
@@ -141,6 +141,10 @@ export class ReferenceRing implements RingKernels {
   ): void {
     this.multiplySum(dst0, a, b0, accumulate, logRun);
     this.multiplySum(dst1, a, b1, accumulate, logRun);
+  }
+
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
+    for (const { dst, a, b } of sums) for (const k of dst.keys()) this.multiplySum(dst[k], a, b[k], accumulate, logRun);
   }
 
   expand(dst: Limbs, a: Limbs, logRun: number): void {

@@ -6,7 +6,7 @@
  *
  * `write` and `uniform` take values of the NTT domain: what is stored and sent is in it.
  */
-import { type Backend, type ConversionTable, type Limbs, limbPadding, type RingKernels } from "../backend.ts";
+import { type Backend, type ConversionTable, type Limbs, limbPadding, type ProductSums, type RingKernels } from "../backend.ts";
 import { CoefficientExchange } from "./coefficient-exchange.ts";
 import type { Communicator } from "./communicator.ts";
 import { type Exchanges, noExchanges, type ShardedKernels } from "./exchanges.ts";
@@ -181,6 +181,13 @@ export class CoefficientRing implements ShardedKernels {
         this.#run(logRun),
         streamed,
       );
+    }
+  }
+
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
+    for (const { dst, a, b } of sums) {
+      if (dst.length === 1) this.multiplySum(dst[0], a, b[0], accumulate, logRun);
+      else this.multiplySumPair(dst[0], dst[1], a, b[0], b[1], accumulate, logRun);
     }
   }
 

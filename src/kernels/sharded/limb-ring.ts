@@ -3,7 +3,7 @@
  * rank holds of its operands (see `layout.ts`), one by one, in the memory of the backend below; only
  * conversions couple limbs, and they alone communicate.
  */
-import { type Backend, type ConversionTable, type Limbs, limbPadding, type RingKernels } from "../backend.ts";
+import { type Backend, type ConversionTable, type Limbs, limbPadding, type ProductSums, type RingKernels } from "../backend.ts";
 import type { Communicator } from "./communicator.ts";
 import type { Exchanges, ShardedKernels } from "./exchanges.ts";
 import { cutAt, productLayout, whole } from "./layout.ts";
@@ -174,6 +174,17 @@ export class LimbRing implements ShardedKernels {
       { dst: dst1, b: b1 },
     ];
     this.#products(sums, a, accumulate, logRun, streamed);
+  }
+
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
+    for (const { dst, a, b } of sums)
+      this.#products(
+        dst.map((limbs, k) => ({ dst: limbs, b: b[k] })),
+        a,
+        accumulate,
+        logRun,
+        false,
+      );
   }
 
   expand(dst: Limbs, a: Limbs, logRun: number): void {

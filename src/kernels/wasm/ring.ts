@@ -3,10 +3,23 @@
  * the module. Nothing here allocates once the tables of a prime, a Galois element or a base
  * conversion exist. Semantics: see `../backend.ts`.
  */
-import { type Backend, type ConversionTable, type Limbs, limbPadding, type RingKernels } from "../backend.ts";
+import {
+  type Backend,
+  type ConversionTable,
+  type Limbs,
+  limbPadding,
+  type ProductSums,
+  type RingKernels,
+} from "../backend.ts";
 import { conversionConstants } from "./conversion.ts";
 import { stagedValues, termWords, type WasmCore } from "./core.ts";
 import { type ModulusConstants, powerModulo, residueSumPlan } from "./modulus.ts";
+
+/**
+ * Coefficients of each operand that many sums are worked through at a time: 8 KiB, so that the operands
+ * of some fifty products fit an L2 cache.
+ */
+const blockLength = 2048;
 
 export class WasmRing implements RingKernels {
   readonly backend: Backend;
@@ -157,34 +170,7 @@ export class WasmRing implements RingKernels {
 
   multiplySum(dst: Limbs, a: readonly Limbs[], b: readonly Limbs[], accumulate: boolean, logRun: number): void {
     if (a.length === 0 && !accumulate) this.zero(dst);
-    const { kernels, termList, termAddress } = this.#core;
-    const aStride = 4 * (this.degree >>> logRun) + limbPadding;
-    const most = Math.floor(termWords / 2);
-    for (let first = 0; first < a.length; first += most) {
-      const count = Math.min(most, a.length - first);
-      const adding = accumulate || first > 0 ? 1 : 0;
-      for (let i = 0; i < dst.moduli.length; i++) {
-        for (let t = 0, at = 0; t < count; t++) {
-          termList[at++] = a[first + t].address + i * aStride;
-          termList[at++] = b[first + t].address + i * this.limbStride;
-        }
-        const constants = this.#constants[dst.moduli[i]];
-        const { interval, foldBy, steps } = residueSumPlan(constants, count);
-        kernels.multiplySum(
-          dst.address + i * this.limbStride,
-          termAddress,
-          count,
-          this.degree,
-          constants.q,
-          constants.qInverse,
-          interval,
-          foldBy,
-          steps,
-          adding,
-          logRun,
-        );
-      }
-    }
+    for (let i = 0; i < dst.moduli.length; i++) this.#sum(dst, a, b, i, 0, this.degree, accumulate, logRun);
   }
 
   multiplySumPair(
@@ -201,37 +187,104 @@ export class WasmRing implements RingKernels {
       this.zero(dst0);
       this.zero(dst1);
     }
+    for (let i = 0; i < dst0.moduli.length; i++)
+      this.#sumPair(dst0, dst1, a, b0, b1, i, 0, this.degree, accumulate, logRun, streamed ? 1 : 0);
+  }
+
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
+    for (const { dst, a } of sums) if (a.length === 0 && !accumulate) for (const limbs of dst) this.zero(limbs);
+    const limbs = sums.length === 0 ? 0 : sums[0].dst[0].moduli.length;
+    const length = Math.min(this.degree, blockLength);
+    for (let i = 0; i < limbs; i++) {
+      for (let start = 0; start < this.degree; start += length) {
+        for (const { dst, a, b } of sums) {
+          if (dst.length === 1) this.#sum(dst[0], a, b[0], i, start, length, accumulate, logRun);
+          else this.#sumPair(dst[0], dst[1], a, b[0], b[1], i, start, length, accumulate, logRun, 2);
+        }
+      }
+    }
+  }
+
+  /** Coefficients `start` to `start + length` of limb i of a sum. */
+  #sum(
+    dst: Limbs,
+    a: readonly Limbs[],
+    b: readonly Limbs[],
+    i: number,
+    start: number,
+    length: number,
+    accumulate: boolean,
+    logRun: number,
+  ): void {
     const { kernels, termList, termAddress } = this.#core;
-    const aStride = 4 * (this.degree >>> logRun) + limbPadding;
+    const compact = i * (4 * (this.degree >>> logRun) + limbPadding) + 4 * (start >>> logRun);
+    const offset = i * this.limbStride + 4 * start;
+    const constants = this.#constants[dst.moduli[i]];
+    const most = Math.floor(termWords / 2);
+    for (let first = 0; first < a.length; first += most) {
+      const count = Math.min(most, a.length - first);
+      for (let t = 0, at = 0; t < count; t++) {
+        termList[at++] = a[first + t].address + compact;
+        termList[at++] = b[first + t].address + offset;
+      }
+      const { interval, foldBy, steps } = residueSumPlan(constants, count);
+      kernels.multiplySum(
+        dst.address + offset,
+        termAddress,
+        count,
+        length,
+        constants.q,
+        constants.qInverse,
+        interval,
+        foldBy,
+        steps,
+        accumulate || first > 0 ? 1 : 0,
+        logRun,
+      );
+    }
+  }
+
+  #sumPair(
+    dst0: Limbs,
+    dst1: Limbs,
+    a: readonly Limbs[],
+    b0: readonly Limbs[],
+    b1: readonly Limbs[],
+    i: number,
+    start: number,
+    length: number,
+    accumulate: boolean,
+    logRun: number,
+    streamed: number,
+  ): void {
+    const { kernels, termList, termAddress } = this.#core;
+    const compact = i * (4 * (this.degree >>> logRun) + limbPadding) + 4 * (start >>> logRun);
+    const offset = i * this.limbStride + 4 * start;
+    const constants = this.#constants[dst0.moduli[i]];
     const most = Math.floor(termWords / 3);
     for (let first = 0; first < a.length; first += most) {
       const count = Math.min(most, a.length - first);
-      const adding = accumulate || first > 0 ? 1 : 0;
-      for (let i = 0; i < dst0.moduli.length; i++) {
-        const offset = i * this.limbStride;
-        for (let t = 0, at = 0; t < count; t++) {
-          termList[at++] = a[first + t].address + i * aStride;
-          termList[at++] = b0[first + t].address + offset;
-          termList[at++] = b1[first + t].address + offset;
-        }
-        const constants = this.#constants[dst0.moduli[i]];
-        const { interval, foldBy, steps } = residueSumPlan(constants, count);
-        kernels.multiplySumPair(
-          dst0.address + offset,
-          dst1.address + offset,
-          termAddress,
-          count,
-          this.degree,
-          constants.q,
-          constants.qInverse,
-          interval,
-          foldBy,
-          steps,
-          adding,
-          logRun,
-          streamed ? 1 : 0,
-        );
+      for (let t = 0, at = 0; t < count; t++) {
+        termList[at++] = a[first + t].address + compact;
+        termList[at++] = b0[first + t].address + offset;
+        termList[at++] = b1[first + t].address + offset;
       }
+      const { interval, foldBy, steps } = residueSumPlan(constants, count);
+      kernels.multiplySumPair(
+        dst0.address + offset,
+        dst1.address + offset,
+        termAddress,
+        count,
+        length,
+        constants.q,
+        constants.qInverse,
+        interval,
+        foldBy,
+        steps,
+        accumulate || first > 0 ? 1 : 0,
+        logRun,
+        streamed,
+      );
     }
   }
 

@@ -15,6 +15,8 @@ export const referenceTimes: KernelTimes = {
   scalarProduct: 0.25e-9,
   multiplySum: 0.35e-9,
   multiplySumPair: 0.42e-9,
+  productSums: 0.23e-9,
+  runSums: 0.16e-9,
   automorphism: 0.16e-9,
   convert: 0.15e-9,
   upload: 0.5e-9,

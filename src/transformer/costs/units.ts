@@ -115,7 +115,11 @@ export function unit(environment: Environment, name: UnitName, level: number, st
       return () => {
         const values = new Float64Array(geometry.lanes).fill(1);
         using plaintext = encoder.encode(values, { level, use: "product", extended: true });
-        kernels.multiplySumPair(into[0], into[1], [plaintext.poly], [parts[0]], [parts[1]], true, plaintext.logRun);
+        kernels.multiplySums(
+          [{ dst: into, a: [plaintext.poly], b: parts.map((part) => [part]) }],
+          true,
+          plaintext.logRun,
+        );
       };
     };
   switch (name) {

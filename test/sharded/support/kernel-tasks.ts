@@ -162,10 +162,15 @@ export function runKernels(
   for (const logRun of [0, 1, 3, logN - 2]) {
     const small = ringOf(logN - logRun);
     const terms = indices(3).map(() => values(small));
-    const sums = indices(4).map(() => values(ring));
+    const sums = indices(7).map(() => values(ring));
     ring.multiplySum(sums[0], terms, [a, b, c], false, logRun);
     ring.multiplySum(sums[1], terms, [c, a, b], true, logRun);
     ring.multiplySumPair(sums[2], sums[3], terms, [a, b, c], [b, c, a], logRun === 1, logRun);
+    const many = [
+      { dst: [sums[4]], a: terms, b: [[b, c, a]] },
+      { dst: [sums[5], sums[6]], a: terms, b: [[a, b, c], [c, b, a]] }, // biome-ignore format: one sum a line
+    ];
+    ring.multiplySums(many, logRun === 1, logRun);
     for (const [k, sum] of sums.entries()) note(`sum ${k} of runs of 2^${logRun}`, sum);
     const expanded = blank();
     ring.expand(expanded, terms[0], logRun);

@@ -181,7 +181,7 @@ function pairLoop(
   const qv = i32x4.splat(q);
   const qiv = i32x4.splat(qi);
   const tv = foldVector(t);
-  const far = (count >= manyTerms || streamed != 0) && n >= ahead;
+  const far = (streamed == 0 ? count >= manyTerms : streamed == 1) && n >= ahead;
   for (let i: u32 = 0; i < n; i += 8) {
     if (far && (i & (ahead - 1)) == 0) touch(terms, count, 3, i, logRun);
     let s0 = i64x2.splat(0);
@@ -247,12 +247,88 @@ function pairLoop(
   }
 }
 
+/**
+ * One of the two sums of {@link multiplySumPair} for runs of 16 or more: its second operands are at
+ * offset `half` of the triples. Sixteen coefficients at a time share one first operand.
+ */
+function runLoop(
+  dst: usize, terms: usize, half: usize, count: u32, n: u32, q: u32, qi: u32,
+  interval: u32, t: u32, steps: u32, add: u32, logRun: u32,
+): void {
+  const qv = i32x4.splat(q);
+  const qiv = i32x4.splat(qi);
+  const tv = foldVector(t);
+  for (let i: u32 = 0; i < n; i += 16) {
+    const run = <usize>(i >> logRun) << 2;
+    const at = <usize>i << 2;
+    let s0 = i64x2.splat(0);
+    let s1 = i64x2.splat(0);
+    let s2 = i64x2.splat(0);
+    let s3 = i64x2.splat(0);
+    let s4 = i64x2.splat(0);
+    let s5 = i64x2.splat(0);
+    let s6 = i64x2.splat(0);
+    let s7 = i64x2.splat(0);
+    let p = terms;
+    let rest = count;
+    while (true) {
+      const part = min(rest, interval);
+      const end = p + <usize>part * 12;
+      do {
+        const a = v128.load32_splat(load<u32>(p) + run);
+        const b = load<u32>(p + half) + at;
+        const b0 = v128.load(b);
+        s0 = accumulateLow(s0, a, b0);
+        s1 = accumulateHigh(s1, a, b0);
+        const b1 = v128.load(b, 16);
+        s2 = accumulateLow(s2, a, b1);
+        s3 = accumulateHigh(s3, a, b1);
+        const b2 = v128.load(b, 32);
+        s4 = accumulateLow(s4, a, b2);
+        s5 = accumulateHigh(s5, a, b2);
+        const b3 = v128.load(b, 48);
+        s6 = accumulateLow(s6, a, b3);
+        s7 = accumulateHigh(s7, a, b3);
+        p += 12;
+      } while (p < end);
+      rest -= part;
+      if (rest == 0) break;
+      s0 = fold(s0, tv);
+      s1 = fold(s1, tv);
+      s2 = fold(s2, tv);
+      s3 = fold(s3, tv);
+      s4 = fold(s4, tv);
+      s5 = fold(s5, tv);
+      s6 = fold(s6, tv);
+      s7 = fold(s7, tv);
+    }
+    let r0 = reduceSum(s0, s1, qv, qiv, steps);
+    let r1 = reduceSum(s2, s3, qv, qiv, steps);
+    let r2 = reduceSum(s4, s5, qv, qiv, steps);
+    let r3 = reduceSum(s6, s7, qv, qiv, steps);
+    if (add) {
+      r0 = reduceOnce(i32x4.add(r0, v128.load(dst)), qv);
+      r1 = reduceOnce(i32x4.add(r1, v128.load(dst, 16)), qv);
+      r2 = reduceOnce(i32x4.add(r2, v128.load(dst, 32)), qv);
+      r3 = reduceOnce(i32x4.add(r3, v128.load(dst, 48)), qv);
+    }
+    v128.store(dst, r0);
+    v128.store(dst, r1, 16);
+    v128.store(dst, r2, 32);
+    v128.store(dst, r3, 48);
+    dst += 64;
+  }
+}
+
 /** As {@link multiplySum} with `count` triples of addresses (a, b0, b1) and two results. */
 export function multiplySumPair(
   dst0: usize, dst1: usize, terms: usize, count: u32, n: u32, q: u32, qi: u32,
   interval: u32, t: u32, steps: u32, add: u32, logRun: u32, streamed: u32,
 ): void {
-  if (logRun == 0) pairLoop(0, dst0, dst1, terms, count, n, q, qi, interval, t, steps, add, logRun, streamed);
+  if (logRun >= 4) {
+    runLoop(dst0, terms, 4, count, n, q, qi, interval, t, steps, add, logRun);
+    runLoop(dst1, terms, 8, count, n, q, qi, interval, t, steps, add, logRun);
+  } else if (logRun == 0) pairLoop(0, dst0, dst1, terms, count, n, q, qi, interval, t, steps, add, logRun, streamed);
   else if (logRun == 1) pairLoop(1, dst0, dst1, terms, count, n, q, qi, interval, t, steps, add, logRun, streamed);
   else pairLoop(2, dst0, dst1, terms, count, n, q, qi, interval, t, steps, add, logRun, streamed);
 }

@@ -9,7 +9,7 @@
  */
 import { RotationChain, type Turn } from "../../../circuits/index.ts";
 import { type Ciphertext, ExtendedCiphertext, type Plaintext } from "../../../ckks/index.ts";
-import type { Limbs } from "../../../kernels/index.ts";
+import type { Limbs, ProductSums } from "../../../kernels/index.ts";
 import type { Geometry, LinearOperation, Part, Program, Tensor } from "../../../program/index.ts";
 import type { FoldedWeights } from "../../weights.ts";
 import type { Environment } from "../environment.ts";
@@ -229,12 +229,16 @@ function multiplySums(environment: Environment, group: Group, babies: readonly n
       }
     }
   }
+  // Rows read the same rotations; their diagonals are in the same subring.
+  const byRun = new Map<number, ProductSums[]>();
   for (const [{ parts }, { plaintexts, b0, b1 }] of byRow) {
     const { logRun } = plaintexts[0] as Plaintext;
-    const polynomials = plaintexts.map((p): Limbs => p.poly);
-    kernels.multiplySumPair(parts[0], parts[1], polynomials, b0, b1, true, logRun);
-    for (const plaintext of plaintexts) plaintext.dispose();
+    const sums = byRun.get(logRun) ?? [];
+    sums.push({ dst: parts, a: plaintexts.map(({ poly }) => poly), b: [b0, b1] });
+    byRun.set(logRun, sums);
   }
+  for (const [logRun, sums] of byRun) kernels.multiplySums(sums, true, logRun);
+  for (const { plaintexts } of byRow.values()) for (const plaintext of plaintexts) plaintext.dispose();
   for (const rotated of made) rotated[Symbol.dispose]();
 }
 

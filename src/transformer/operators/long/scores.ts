@@ -4,7 +4,7 @@
  * ones (see `diagonalAt`); nothing is rotated back.
  */
 import type { Ciphertext } from "../../../ckks/index.ts";
-import { Multiplier, TensorAccumulator } from "../../../ckks/index.ts";
+import { addTensors, Multiplier, TensorAccumulator } from "../../../ckks/index.ts";
 import {
   diagonalAt,
   diagonalCount,
@@ -84,12 +84,14 @@ export function scoreSums(
         disposeAll(rotated);
         return lifted;
       });
-      for (const { sum, giant, baby } of places) {
-        sum.add(
-          queries.map((rotated) => rotated.get(giant) as Multiplier),
-          keys.map((rotated) => rotated.get(baby) as Ciphertext),
-        );
-      }
+      addTensors(
+        context,
+        places.map(({ sum, giant, baby }) => ({
+          sum,
+          a: queries.map((rotated) => rotated.get(giant) as Multiplier),
+          b: keys.map((rotated) => rotated.get(baby) as Ciphertext),
+        })),
+      );
       for (const rotated of [...keys, ...queries]) disposeAll(rotated);
     }
   }
