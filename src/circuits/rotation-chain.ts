@@ -41,6 +41,16 @@ export class Turn implements Disposable {
     return this.#evaluator.rotateExtended(this.#hoisted, steps);
   }
 
+  /** {@link rotate} for several of one level. */
+  static rotateTogether(turns: readonly Turn[], steps: number): ExtendedCiphertext[] {
+    const [first] = turns;
+    if (first === undefined) return [];
+    return first.#evaluator.rotateTogether(
+      turns.map((turn) => turn.#hoisted),
+      steps,
+    );
+  }
+
   /** Frees what rotations from here do not need. */
   settle(): void {
     if (this.#extended === this.#operand) this.#extended?.parts[1].dispose();

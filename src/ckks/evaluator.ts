@@ -12,7 +12,7 @@ import type { Context } from "./context.ts";
 import { ExtendedCiphertext, Hoisted } from "./extended.ts";
 import { conjugationElement, rotationElement } from "./galois.ts";
 import type { KeySource, LoadedKey } from "./key-store.ts";
-import { decompose, keyProduct, keySwitch, liftScalars, modDown, modDownRescale } from "./key-switch.ts";
+import { decompose, keyProduct, keyProducts, keySwitch, liftScalars, modDown, modDownRescale } from "./key-switch.ts";
 import type { KeyName } from "./keys.ts";
 
 export { scaleTolerance } from "./checks.ts";
@@ -89,26 +89,41 @@ export class Evaluator extends Arithmetic {
     return this.modDown(rotated);
   }
 
+  /** {@link rotateHoisted} of several at one level by the same steps. */
+  rotateHoistedTogether(hoisted: readonly Hoisted[], steps: number): Ciphertext[] {
+    return this.rotateTogether(hoisted, steps).map((rotated) => {
+      using extended = rotated;
+      return this.modDown(extended);
+    });
+  }
+
   /** A rotation of a hoisted ciphertext over QP, before its ModDown. */
   rotateExtended(hoisted: Hoisted, steps: number): ExtendedCiphertext {
-    const { ciphertext } = hoisted;
-    const reduced = ((steps % ciphertext.slots) + ciphertext.slots) % ciphertext.slots;
-    const extended = ciphertext instanceof ExtendedCiphertext;
-    if (reduced === 0 && extended) {
-      const [part0, part1] = ciphertext.parts;
-      return new ExtendedCiphertext(
-        [part0.clone(), part1.clone()],
-        ciphertext.level,
-        ciphertext.scale,
-        ciphertext.slots,
-      );
-    }
-    if (reduced === 0) return this.extend(ciphertext as Ciphertext);
+    return this.rotateTogether([hoisted], steps)[0] as ExtendedCiphertext;
+  }
+
+  /** {@link rotateExtended} of several at one level by the same steps: their key is read once. */
+  rotateTogether(hoisted: readonly Hoisted[], steps: number): ExtendedCiphertext[] {
+    const { ciphertext: first } = hoisted[0] as Hoisted;
+    const reduced = ((steps % first.slots) + first.slots) % first.slots;
+    if (reduced === 0) return hoisted.map(({ ciphertext }) => this.#unrotated(ciphertext));
     const element = rotationElement(reduced, this.context.parameters.degree);
-    const key = this.#key(`galois-${element}`, ciphertext.level);
-    const first = extended ? { added: ciphertext.parts[0] } : { lifted: [ciphertext.parts[0]] };
-    const parts = keyProduct(this.context, hoisted.digits, key, { ...first, element });
-    return new ExtendedCiphertext(parts, ciphertext.level, ciphertext.scale, ciphertext.slots);
+    const key = this.#key(`galois-${element}`, first.level);
+    const factors = hoisted.map(({ ciphertext, digits }) => {
+      if (ciphertext.level !== first.level || ciphertext.slots !== first.slots)
+        throw new AegisError("internal", "rotate: ciphertexts that are rotated together differ in level or slots");
+      const extended = ciphertext instanceof ExtendedCiphertext;
+      const unswitched = extended ? { added: ciphertext.parts[0] } : { lifted: [ciphertext.parts[0]] };
+      return { digits, steps: { ...unswitched, element } };
+    });
+    return keyProducts(this.context, factors, key).map(
+      (parts, i) => new ExtendedCiphertext(parts, first.level, (hoisted[i] as Hoisted).ciphertext.scale, first.slots),
+    );
+  }
+
+  #unrotated(a: Ciphertext | ExtendedCiphertext): ExtendedCiphertext {
+    if (!(a instanceof ExtendedCiphertext)) return this.extend(a);
+    return new ExtendedCiphertext([a.parts[0].clone(), a.parts[1].clone()], a.level, a.scale, a.slots);
   }
 
   /** P·a over QP. */

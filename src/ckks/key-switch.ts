@@ -70,8 +70,21 @@ export function keyProduct(
   key: LoadedKey,
   steps: ProductSteps = {},
 ): readonly [Poly, Poly] {
+  return (keyProducts(context, [{ digits, steps }], key) as [readonly [Poly, Poly]])[0];
+}
+
+/** {@link keyProduct} of several decomposed polynomials at one level with one key, whose limbs stay in the cache. */
+export function keyProducts(
+  context: Context,
+  factors: readonly { readonly digits: readonly Poly[]; readonly steps: ProductSteps }[],
+  key: LoadedKey,
+): (readonly [Poly, Poly])[] {
+  const { digits } = factors[0] as (typeof factors)[number];
   const basis = (digits[0] as Poly).moduli;
-  return productByLimbs(context, basis, digits.length, (d, i) => (digits[d] as Poly).limb(i), key, steps);
+  const operands = factors.map(
+    ({ digits, steps }): Factor => ({ digit: (d, i) => (digits[d] as Poly).limb(i), steps }),
+  );
+  return productsByLimbs(context, basis, digits.length, operands, key);
 }
 
 /** ModUp and {@link keyProduct} of one polynomial at `level` in one. */
@@ -100,22 +113,30 @@ export function keySwitch(
     ring.kernels.forwardNtt(limb);
     return limb;
   };
-  const parts = productByLimbs(context, (digits[0] as Poly).moduli, digits.length, limbOf, key, steps);
+  const { moduli } = digits[0] as Poly;
+  const [parts] = productsByLimbs(context, moduli, digits.length, [{ digit: limbOf, steps }], key);
   for (const digit of digits) digit.dispose();
-  return parts;
+  return parts as readonly [Poly, Poly];
 }
 
-function productByLimbs(
+/** What is multiplied by a key: limb i of digit d, and what follows. */
+interface Factor {
+  readonly digit: (d: number, i: number) => Limbs;
+  readonly steps: ProductSteps;
+}
+
+function productsByLimbs(
   context: Context,
   basis: readonly number[],
   digitCount: number,
-  digit: (d: number, i: number) => Limbs,
+  factors: readonly Factor[],
   key: LoadedKey,
-  { lifted = [], added, element, into }: ProductSteps,
-): readonly [Poly, Poly] {
+): (readonly [Poly, Poly])[] {
   const { ring } = context;
   const { kernels } = ring;
-  const result = into ?? ([ring.poly(basis, "ntt"), ring.poly(basis, "ntt")] as const);
+  const results = factors.map(
+    ({ steps: { into } }) => into ?? ([ring.poly(basis, "ntt"), ring.poly(basis, "ntt")] as const),
+  );
   using scratch = ring.poly(basis.slice(0, 2), "ntt");
   using scratch2 = ring.poly(basis.slice(0, 2), "ntt");
   const scalars = liftScalars(context, basis.slice(key.specialCount), key.specialCount);
@@ -123,39 +144,35 @@ function productByLimbs(
   for (const [i, modulus] of basis.entries()) {
     const moduli = ring.singles[modulus] as readonly number[];
     const at = (poly: Poly, k: number): Limbs => ({ address: poly.limb(k).address, moduli });
-    const targets = result.map((part) => part.limb(i));
-    const direct = element === undefined && into === undefined;
-    const product = direct ? targets : [at(scratch, 0), at(scratch, 1)];
-    const [product0, product1] = product as [Limbs, Limbs];
     const keyLimbs = (half: readonly Poly[]): Limbs[] => indices.map((d) => (half[d] as Poly).limb(i));
-    kernels.multiplySumPair(
-      product0,
-      product1,
-      indices.map((d) => digit(d, i)),
-      keyLimbs(key.b),
-      keyLimbs(key.a),
-      false,
-      0,
-      true,
-    );
-    const own = i - key.specialCount;
-    for (const [k, part] of lifted.entries()) {
-      if (part !== undefined && own >= 0)
-        kernels.multiplyScalarAdd(product[k] as Limbs, ring.limb(part, own), scalars.subarray(own, own + 1));
-    }
-    if (added !== undefined) kernels.add(product0, product0, ring.limb(added, i));
-    if (direct) continue;
-    for (const [k, target] of targets.entries()) {
-      let source = product[k] as Limbs;
-      if (element !== undefined) {
-        const permuted = into === undefined ? target : at(scratch2, k);
-        kernels.automorphism(permuted, source, element);
-        source = permuted;
+    const [keyB, keyA] = [keyLimbs(key.b), keyLimbs(key.a)];
+    for (const [f, { digit, steps }] of factors.entries()) {
+      const { lifted = [], added, element, into } = steps;
+      const targets = (results[f] as readonly [Poly, Poly]).map((part) => part.limb(i));
+      const direct = element === undefined && into === undefined;
+      const product = direct ? targets : [at(scratch, 0), at(scratch, 1)];
+      const [product0, product1] = product as [Limbs, Limbs];
+      const limbs = indices.map((d) => digit(d, i));
+      kernels.multiplySumPair(product0, product1, limbs, keyB, keyA, false, 0, f === 0);
+      const own = i - key.specialCount;
+      for (const [k, part] of lifted.entries()) {
+        if (part !== undefined && own >= 0)
+          kernels.multiplyScalarAdd(product[k] as Limbs, ring.limb(part, own), scalars.subarray(own, own + 1));
       }
-      if (into !== undefined) kernels.add(target, target, source);
+      if (added !== undefined) kernels.add(product0, product0, ring.limb(added, i));
+      if (direct) continue;
+      for (const [k, target] of targets.entries()) {
+        let source = product[k] as Limbs;
+        if (element !== undefined) {
+          const permuted = into === undefined ? target : at(scratch2, k);
+          kernels.automorphism(permuted, source, element);
+          source = permuted;
+        }
+        if (into !== undefined) kernels.add(target, target, source);
+      }
     }
   }
-  return result;
+  return results;
 }
 
 /** ModDown: divides an extended polynomial by P, into a fresh polynomial over Q at `level`. */

@@ -1,6 +1,13 @@
 /** Kernels of one ring by their definitions, one coefficient after another. See `../backend.ts`. */
 import { chacha20 } from "@noble/ciphers/chacha.js";
-import { type Backend, type ConversionTable, type Limbs, limbPadding, type ProductSums, type RingKernels } from "../backend.ts";
+import {
+  type Backend,
+  type ConversionTable,
+  type Limbs,
+  limbPadding,
+  type ProductSums,
+  type RingKernels,
+} from "../backend.ts";
 import { evaluate, interpolate, inverse, modulo, primitiveRoot, reverseBits } from "./arithmetic.ts";
 import type { ReferenceMemory } from "./memory.ts";
 

@@ -6,7 +6,14 @@
  *
  * `write` and `uniform` take values of the NTT domain: what is stored and sent is in it.
  */
-import { type Backend, type ConversionTable, type Limbs, limbPadding, type ProductSums, type RingKernels } from "../backend.ts";
+import {
+  type Backend,
+  type ConversionTable,
+  type Limbs,
+  limbPadding,
+  type ProductSums,
+  type RingKernels,
+} from "../backend.ts";
 import { CoefficientExchange } from "./coefficient-exchange.ts";
 import type { Communicator } from "./communicator.ts";
 import { type Exchanges, noExchanges, type ShardedKernels } from "./exchanges.ts";

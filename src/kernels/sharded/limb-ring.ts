@@ -3,7 +3,14 @@
  * rank holds of its operands (see `layout.ts`), one by one, in the memory of the backend below; only
  * conversions couple limbs, and they alone communicate.
  */
-import { type Backend, type ConversionTable, type Limbs, limbPadding, type ProductSums, type RingKernels } from "../backend.ts";
+import {
+  type Backend,
+  type ConversionTable,
+  type Limbs,
+  limbPadding,
+  type ProductSums,
+  type RingKernels,
+} from "../backend.ts";
 import type { Communicator } from "./communicator.ts";
 import type { Exchanges, ShardedKernels } from "./exchanges.ts";
 import { cutAt, productLayout, whole } from "./layout.ts";

@@ -5,7 +5,7 @@
  * depend on which device took which giant steps.
  */
 import type { Ciphertext } from "../../../ckks/index.ts";
-import { type ExtendedCiphertext, Multiplier, TensorAccumulator } from "../../../ckks/index.ts";
+import { addTensors, type ExtendedCiphertext, Multiplier, TensorAccumulator } from "../../../ckks/index.ts";
 import {
   type ContextOperation,
   type DiagonalPlace,
@@ -17,6 +17,9 @@ import {
 import type { Environment } from "../environment.ts";
 import { PartialSum } from "../sum.ts";
 import { babyStep, distinct, giantStep, turned } from "./scores.ts";
+
+/** Dimensions whose contexts are summed at a time: they read the same scores. */
+const dimensionsAtOnce = 2;
 
 /** Scores of a giant step, whatever their key block. */
 export function byGiant(environment: Environment, diagonals: readonly number[]) {
@@ -41,25 +44,38 @@ export function contextSums(
   const { headSize } = geometry;
   const count = diagonalCount(geometry);
   const rows = byGiant(environment, part.summed ?? range(count));
-  return (part.outputs[0] as readonly number[]).map((output) => {
-    const queryBlock = Math.floor(output / headSize);
-    const factors = turnedValues(environment, value, output % headSize, level, [...rows.values()].flat());
-    let total: ExtendedCiphertext | undefined;
-    for (const [giant, places] of rows) {
-      using sum = new TensorAccumulator(evaluator.context, level);
-      sum.add(
-        places.map(({ keyBlock, baby }) => factors.get(`${keyBlock} ${baby}`) as Multiplier),
-        places.map(({ index }) => scores[queryBlock * count + index] as Ciphertext),
+  const places = [...rows.values()].flat();
+  const outputs = part.outputs[0] as readonly number[];
+  const results: PartialSum[] = [];
+  for (let first = 0; first < outputs.length; first += dimensionsAtOnce) {
+    const few = outputs.slice(first, first + dimensionsAtOnce).map((output) => ({
+      queryBlock: Math.floor(output / headSize),
+      dimension: output % headSize,
+    }));
+    const dimensions = few.map(({ dimension }) => dimension);
+    const factors = turnedValues(environment, value, dimensions, level, places);
+    const totals: ExtendedCiphertext[] = [];
+    for (const [giant, row] of rows) {
+      const sums = few.map(() => new TensorAccumulator(evaluator.context, level));
+      addTensors(
+        evaluator.context,
+        few.map(({ queryBlock }, i) => ({
+          sum: sums[i] as TensorAccumulator,
+          a: row.map(({ keyBlock, baby }) => factors[i]?.get(`${keyBlock} ${baby}`) as Multiplier),
+          b: row.map(({ index }) => scores[queryBlock * count + index] as Ciphertext),
+        })),
       );
-      using products = sum.take();
-      using extended = evaluator.relineariseExtended(products);
-      total ??= environment.zeroExtended(level, extended.scale);
-      evaluator.accumulateRotated(total, extended, giant * giantStep(geometry));
+      for (const [i, sum] of sums.entries()) {
+        using products = sum.take();
+        using extended = evaluator.relineariseExtended(products);
+        totals[i] ??= environment.zeroExtended(level, extended.scale);
+        evaluator.accumulateRotated(totals[i] as ExtendedCiphertext, extended, giant * giantStep(geometry));
+      }
     }
-    for (const factor of factors.values()) factor[Symbol.dispose]();
-    const { parts, scale } = total as ExtendedCiphertext;
-    return new PartialSum(parts, level, scale);
-  });
+    for (const map of factors) for (const factor of map.values()) factor[Symbol.dispose]();
+    results.push(...totals.map(({ parts, scale }) => new PartialSum(parts, level, scale)));
+  }
+  return results;
 }
 
 /** The context ciphertext of a total: depth 1. */
@@ -67,22 +83,24 @@ export function finishContext(environment: Environment, sum: PartialSum): Cipher
   return environment.divideSum(sum);
 }
 
-/** Rotations of one dimension of the values, in Montgomery form, by key block and baby step. */
+/** Rotations of some dimensions of the values, in Montgomery form: for each by key block and baby step. */
 function turnedValues(
   environment: Environment,
   value: readonly (Ciphertext | undefined)[],
-  dimension: number,
+  dimensions: readonly number[],
   level: number,
   places: readonly DiagonalPlace[],
-): Map<string, Multiplier> {
+): Map<string, Multiplier>[] {
   const { geometry, evaluator } = environment;
-  const factors = new Map<string, Multiplier>();
+  const factors = dimensions.map(() => new Map<string, Multiplier>());
   for (const keyBlock of distinct(places.map((place) => place.keyBlock))) {
     const babies = distinct(places.filter((place) => place.keyBlock === keyBlock).map(({ baby }) => baby));
-    const operand = value[keyBlock * geometry.headSize + dimension] as Ciphertext;
-    for (const [baby, rotated] of turned(environment, operand, level, babies, babyStep(geometry))) {
-      using a = rotated;
-      factors.set(`${keyBlock} ${baby}`, new Multiplier(evaluator.context, a, level));
+    const operands = dimensions.map((d) => value[keyBlock * geometry.headSize + d] as Ciphertext);
+    for (const [i, rotations] of turned(environment, operands, level, babies, babyStep(geometry)).entries()) {
+      for (const [baby, rotated] of rotations) {
+        using a = rotated;
+        factors[i]?.set(`${keyBlock} ${baby}`, new Multiplier(evaluator.context, a, level));
+      }
     }
   }
   return factors;

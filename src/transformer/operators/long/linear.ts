@@ -7,7 +7,7 @@
  * inputs before or the sums afterwards: the fewer ciphertexts are rotated more. Keys pass by outermost:
  * several inputs and their giant steps are hoisted, and one baby step of all of them follows another.
  */
-import { RotationChain, type Turn } from "../../../circuits/index.ts";
+import { RotationChain, Turn } from "../../../circuits/index.ts";
 import { type Ciphertext, ExtendedCiphertext, type Plaintext } from "../../../ckks/index.ts";
 import type { Limbs, ProductSums } from "../../../kernels/index.ts";
 import type { Geometry, LinearOperation, Part, Program, Tensor } from "../../../program/index.ts";
@@ -215,11 +215,15 @@ function multiplySums(environment: Environment, group: Group, babies: readonly n
   const made: ExtendedCiphertext[] = [];
   const byRow = new Map<ExtendedCiphertext, { plaintexts: Plaintext[]; b0: Limbs[]; b1: Limbs[] }>();
   for (const step of babies) {
-    for (const { turn, diagonals, scale } of group) {
+    const reading = group.flatMap(({ turn, diagonals, scale }) => {
       const mine = diagonals.filter(({ baby }) => baby === step);
-      if (mine.length === 0) continue;
-      const rotated = step === 0 ? turn.extended : turn.rotate(step);
-      if (step !== 0) made.push(rotated);
+      return mine.length === 0 ? [] : [{ turn, mine, scale }];
+    });
+    const turns = reading.map(({ turn }) => turn);
+    const rotations = step === 0 ? turns.map((turn) => turn.extended) : Turn.rotateTogether(turns, step);
+    if (step !== 0) made.push(...rotations);
+    for (const [i, { mine, scale }] of reading.entries()) {
+      const rotated = rotations[i] as ExtendedCiphertext;
       for (const { row, values } of mine) {
         const terms = byRow.get(row) ?? { plaintexts: [], b0: [], b1: [] };
         terms.plaintexts.push(environment.encoder.encode(values, { level, scale, use: "product", extended: true }));

@@ -20,6 +20,9 @@ import { PartialSum } from "../sum.ts";
 /** Dimensions whose rotated queries and keys are alive at a time: products of each are summed together. */
 export const dimensionsAtOnce = 4;
 
+/** Ciphertexts that are hoisted at a time: they share what is read of keys, and digits take memory. */
+const hoistedTogether = 2;
+
 /** Slots that turn queries (and contexts back) by one giant step. */
 export function giantStep(geometry: Geometry): number {
   return geometry.babySteps * groupsOf(geometry) * geometry.lanes;
@@ -69,17 +72,10 @@ export function scoreSums(
     const giants = distinct(places.map(({ giant }) => giant));
     for (let first = 0; first < dimensions.length; first += dimensionsAtOnce) {
       const chunk = dimensions.slice(first, first + dimensionsAtOnce);
-      const keys = chunk.map((d) =>
-        turned(environment, key[keyBlock * headSize + d] as Ciphertext, level, babies, babyStep(geometry)),
-      );
-      const queries = chunk.map((d) => {
-        const rotated = turned(
-          environment,
-          query[queryBlock * headSize + d] as Ciphertext,
-          level,
-          giants,
-          -giantStep(geometry),
-        );
+      const at = (block: number, from: readonly (Ciphertext | undefined)[]): Ciphertext[] =>
+        chunk.map((d) => from[block * headSize + d] as Ciphertext);
+      const keys = turned(environment, at(keyBlock, key), level, babies, babyStep(geometry));
+      const queries = turned(environment, at(queryBlock, query), level, giants, -giantStep(geometry)).map((rotated) => {
         const lifted = new Map([...rotated].map(([giant, a]) => [giant, new Multiplier(context, a, level)]));
         disposeAll(rotated);
         return lifted;
@@ -107,24 +103,28 @@ export function finishScores(environment: Environment, operation: ScoresOperatio
   return environment.evaluator.addConstant(rescaled, operation.constant);
 }
 
-/** Rotations of one ciphertext by multiples of `step`, sharing one ModUp. */
+/** Rotations of each ciphertext by multiples of `step`, sharing one ModUp; keys are read once for a few ciphertexts. */
 export function turned(
   environment: Environment,
-  a: Ciphertext,
+  operands: readonly Ciphertext[],
   level: number,
   multiples: readonly number[],
   step: number,
-): Map<number, Ciphertext> {
+): Map<number, Ciphertext>[] {
   const { evaluator } = environment;
-  using at = environment.at(a, level);
-  const result = new Map<number, Ciphertext>();
-  if (multiples.every((k) => k === 0)) {
-    if (multiples.length > 0) result.set(0, at.clone());
-    return result;
+  const results: Map<number, Ciphertext>[] = [];
+  for (let first = 0; first < operands.length; first += hoistedTogether) {
+    const few = operands.slice(first, first + hoistedTogether).map((a) => environment.at(a, level));
+    const mine = few.map(() => new Map<number, Ciphertext>());
+    results.push(...mine);
+    const hoisted = multiples.every((k) => k === 0) ? [] : few.map((a) => evaluator.hoist(a));
+    for (const k of multiples) {
+      const rotations = k === 0 ? few.map((a) => a.clone()) : evaluator.rotateHoistedTogether(hoisted, k * step);
+      for (const [i, rotation] of rotations.entries()) mine[i]?.set(k, rotation);
+    }
+    for (const one of [...hoisted, ...few]) one[Symbol.dispose]();
   }
-  using hoisted = evaluator.hoist(at);
-  for (const k of multiples) result.set(k, k === 0 ? at.clone() : evaluator.rotateHoisted(hoisted, k * step));
-  return result;
+  return results;
 }
 
 export function distinct(values: readonly number[]): number[] {
