@@ -14,6 +14,7 @@ export class Turn implements Disposable {
   readonly #operand: Ciphertext | ExtendedCiphertext;
   readonly #hoisted: Hoisted;
   #extended: ExtendedCiphertext | undefined;
+  #down: Ciphertext | undefined;
 
   /** @param operand owned from here on */
   constructor(evaluator: Evaluator, operand: Ciphertext | ExtendedCiphertext) {
@@ -36,6 +37,13 @@ export class Turn implements Disposable {
     return this.#extended;
   }
 
+  /** Itself over Q, until {@link Turn.settle}; owned by this object. */
+  get ciphertext(): Ciphertext {
+    if (!(this.#operand instanceof ExtendedCiphertext)) return this.#operand;
+    this.#down ??= this.#evaluator.modDown(this.#operand);
+    return this.#down;
+  }
+
   /** Rotated by `steps` from here, other than 0; the caller disposes of it. */
   rotate(steps: number): ExtendedCiphertext {
     return this.#evaluator.rotateExtended(this.#hoisted, steps);
@@ -51,13 +59,24 @@ export class Turn implements Disposable {
     );
   }
 
+  /** As {@link Turn.rotateTogether}, over Q. */
+  static rotateOverQ(turns: readonly Turn[], steps: number): Ciphertext[] {
+    return Turn.rotateTogether(turns, steps).map((rotated, i) => {
+      using extended = rotated;
+      return (turns[i] as Turn).#evaluator.modDown(extended);
+    });
+  }
+
   /** Frees what rotations from here do not need. */
   settle(): void {
+    this.#down?.dispose();
+    this.#down = undefined;
     if (this.#extended === this.#operand) this.#extended?.parts[1].dispose();
     else this.#extended?.[Symbol.dispose]();
   }
 
   [Symbol.dispose](): void {
+    this.#down?.dispose();
     this.#extended?.[Symbol.dispose]();
     this.#hoisted[Symbol.dispose]();
     this.#operand[Symbol.dispose]();

@@ -50,8 +50,7 @@ export function shareSizes(
   return {
     ciphertext: (level) => byLevel[level] as number,
     sum: (operation, o) => {
-      const { polynomials, extended } = sumShape(program, operation, o);
-      const level = operation.level as number;
+      const { polynomials, extended, level } = sumShape(program, operation, o);
       return polynomials * unit * (extended ? summed(level) : share.limbs(parameters.moduli(level)));
     },
     // Most of it is over QP.

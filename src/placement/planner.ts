@@ -12,7 +12,7 @@ import { type Operation, type Program, range } from "../program/index.ts";
 import { defaultChunkBytes } from "../transformer/index.ts";
 import { expand } from "./expand.ts";
 import { type DeviceMemory, leastMemory, memoryByDevice, planMemory } from "./memory.ts";
-import { bytesOf, type ModuleName, moduleNames, moduleOf, type Plan, type Step } from "./plan.ts";
+import { bytesOf, type ModuleName, moduleOf, type Plan, type Step } from "./plan.ts";
 import type { Samples } from "./samples.ts";
 import { Search } from "./search.ts";
 import { isCut, type Mode, type StrategyName, shardingsOf } from "./strategies.ts";
@@ -21,14 +21,14 @@ import { type PlanCosts, playPlan, type Timeline } from "./timeline.ts";
 /** Most devices of a plan. */
 export const maximumDevices = 64;
 
-/** How much longer than the fastest plan one may take that sends less, if it is still ahead of all rivals. */
-const patience = 1.05;
+/** How much longer than the fastest plan one may take that sends less, by default. */
+export const defaultSlack = 0.05;
 
 /** Cutting all ciphertexts of a program is tried when it is expected to take less than this times the best. */
 const near = 1.05;
 
-/** How many plans that send less but take too long are tried for some of the layers. */
-const mixtures = 3;
+/** How many plans that send less but take too long are tried for a part of the model, and for some of the layers. */
+const mixtures = 4;
 
 /** Prices of a byte to search with, in multiples of the time that a link takes for it. */
 const prices = [0.2, 0.5, 1, 2, 4, 8];
@@ -37,6 +37,9 @@ const prices = [0.2, 0.5, 1, 2, 4, 8];
 type Prices = Readonly<Record<ModuleName, number>>;
 
 const free: Prices = { feedForward: 0, selfAttention: 0, other: 0 };
+const leanest = (candidates: readonly Candidate[]): Candidate =>
+  candidates.reduce((a, b) => (b.bytes.total < a.bytes.total ? b : a));
+
 const bytesAlone: Prices = { feedForward: 1, selfAttention: 1, other: 1 };
 
 /** What a planner knows of the machine and the program besides the program itself. */
@@ -54,6 +57,8 @@ export interface PlanOptions {
   readonly devices: number;
   readonly strategy: StrategyName;
   readonly overlap?: boolean;
+  /** By what share of its time the fastest plan may be exceeded by one that sends less and is ahead of all rivals. */
+  readonly slack?: number;
   /** Bytes of sums that an operation may work on at a time; by default what the memory allows. */
   readonly chunkBytes?: number;
   /** Memory of a device; plans that need more are taken only where none needs less. */
@@ -127,26 +132,20 @@ class Planner {
 
   /**
    * Of all plans that are no slower than any rival and hardly slower than the fastest, the one that
-   * sends least: feed-forward and self-attention count alike, each against what `tensor` sends for it.
+   * sends least.
    */
   best(): Candidate {
     const sizes = this.#sizes;
     // Rivals in the chunks that are fastest, whether they fit or not.
     this.#sizes = sizes.slice(0, 1);
     const rivals = (["megatron", "tensor", "data"] as const).map((strategy) => this.follow(strategy));
-    const { bytes: norm } = rivals[1] as Candidate;
-    const share = ({ bytes }: Candidate): number =>
-      moduleNames.reduce(
-        (sum, name) => sum + (bytes[name] / Math.max(1, norm[name])) * (name === "other" ? 0.1 : 1),
-        0,
-      );
     let tightest: Candidate | undefined;
     // Of the largest chunks with which it fits, or something near it that sends less.
     for (const size of sizes) {
       this.#sizes = [size];
       this.#everywhere = [];
       const fast = this.follow("aegis");
-      const best = this.#leanest(fast, rivals, share);
+      const best = this.#leanest(fast, rivals);
       if (this.#fits(best)) return best;
       if (this.#fits(fast)) return fast;
       tightest = best;
@@ -154,7 +153,8 @@ class Planner {
     return tightest as Candidate;
   }
 
-  #leanest(fast: Candidate, rivals: readonly Candidate[], share: (candidate: Candidate) => number): Candidate {
+  #leanest(fast: Candidate, rivals: readonly Candidate[]): Candidate {
+    const { slack = defaultSlack } = this.#options;
     // Rivals' modes without what they send needlessly are candidates too.
     const others = new Map(rivals.map(({ modes }) => [modes.join(), modes]));
     const nearest = this.#nearCut(fast);
@@ -170,45 +170,47 @@ class Planner {
     const rival = Math.min(...[...rivals, ...cuts].map(({ timeline }) => timeline.seconds));
     const limit = (): number => {
       const fastest = Math.min(...candidates.map(({ timeline }) => timeline.seconds));
-      return Math.max(fastest, Math.min(rival, fastest * patience));
+      return Math.max(fastest, Math.min(rival, fastest * (1 + slack)));
     };
+    // Bytes as dear as time allows; dearer ones only make plans slower.
     const { bytesPerSecond } = this.#setting.costs.link;
-    const priced = (feedForward: number, selfAttention: number): Candidate => {
-      const candidate = this.#fitting("aegis", (chunkBytes) =>
-        this.#modes("aegis", chunkBytes, {
-          feedForward: feedForward / bytesPerSecond,
-          selfAttention: selfAttention / bytesPerSecond,
-          other: selfAttention / bytesPerSecond,
-        }),
-      );
-      candidates.push(candidate);
-      return candidate;
-    };
-    // Bytes as dear as time allows: first alike, then one part of the model on its own.
-    let highest = 0;
     for (const price of prices) {
-      // Dearer bytes only make plans slower.
-      if (priced(price, price).timeline.seconds > limit()) break;
-      highest = price;
+      const perByte = price / bytesPerSecond;
+      const dear = { feedForward: perByte, selfAttention: perByte, other: perByte };
+      const candidate = this.#fitting("aegis", (chunkBytes) => this.#modes("aegis", chunkBytes, dear));
+      candidates.push(candidate);
+      if (candidate.timeline.seconds > limit()) break;
     }
-    const dearer = prices.filter((price) => price > highest);
-    for (const price of dearer) if (priced(price, highest).timeline.seconds > limit()) break;
-    for (const price of dearer) if (priced(highest, price).timeline.seconds > limit()) break;
-    const cheaper = prices.filter((price) => price < highest).slice(-2);
-    for (const price of cheaper) for (const dear of dearer.slice(0, 2)) priced(dear, price);
     const most = limit();
-    const leanest = (some: readonly Candidate[]): Candidate => some.reduce((a, b) => (share(b) < share(a) ? b : a));
     const possible = candidates.filter(({ timeline }) => timeline.seconds <= most);
-    const best = leanest(possible);
-    // From what sends a little more and is faster there may be more to gain.
-    const faster = possible
-      .filter((one) => share(one) < 1.1 * share(best))
-      .reduce((a, b) => (b.timeline.seconds < a.timeline.seconds ? b : a));
-    const leaner = candidates.filter((one) => share(one) < share(best)).sort((a, b) => share(b) - share(a));
-    const mixed = [...new Set([best, faster])].flatMap((base) =>
-      leaner.slice(0, mixtures).flatMap((lean) => this.#between(lean, base, most)),
-    );
-    return leanest([best, ...mixed]);
+    const exchanged = this.#exchanged(leanest(possible), candidates, most);
+    const leaner = candidates
+      .filter(({ bytes }) => bytes.total < exchanged.bytes.total)
+      .sort((a, b) => b.bytes.total - a.bytes.total);
+    const mixed = leaner.slice(0, mixtures).flatMap((lean) => this.#between(lean, exchanged, most));
+    return leanest([exchanged, ...mixed]);
+  }
+
+  /** Feed-forward or self-attention as another plan has it, where that sends less in time. All that is tried is a candidate. */
+  #exchanged(base: Candidate, candidates: Candidate[], limit: number): Candidate {
+    const { operations } = this.#program;
+    let best = base;
+    for (const name of ["selfAttention", "feedForward"] as const) {
+      const others = candidates
+        .filter(({ bytes }) => bytes[name] < best.bytes[name])
+        .sort((a, b) => a.bytes[name] - b.bytes[name]);
+      for (const other of others.slice(-mixtures)) {
+        const modes = best.modes.map((mode, i) =>
+          moduleOf((operations[i] as Operation).path) === name ? (other.modes[i] as Mode) : mode,
+        );
+        const candidate = this.#fitting("aegis", () => modes);
+        candidates.push(candidate);
+        if (candidate.timeline.seconds > limit || candidate.bytes.total >= best.bytes.total) continue;
+        best = candidate;
+        break;
+      }
+    }
+    return best;
   }
 
   /** The sharding under which the whole program comes nearest to the fastest plan, or ahead of it; undefined if none is near. */

@@ -26,7 +26,7 @@ export function sumBytes(
   operation: Operation,
   o: number,
 ): number {
-  const { polynomials, extended } = sumShape(program, operation, o);
-  const limbs = ring.limbs(operation.level as number) + (extended ? ring.specialCount : 0);
+  const { polynomials, extended, level } = sumShape(program, operation, o);
+  const limbs = ring.limbs(level) + (extended ? ring.specialCount : 0);
   return 4 * headerWords + polynomials * limbs * ring.degree * 4;
 }

@@ -28,8 +28,8 @@ export function chunkSize(
     return Number.POSITIVE_INFINITY;
   const largest = Math.max(
     ...operation.outputs.map((_, o) => {
-      const { polynomials, extended } = sumShape(program, operation, o);
-      return polynomials * (ring.limbs(operation.level as number) + (extended ? ring.specialCount : 0));
+      const { polynomials, extended, level } = sumShape(program, operation, o);
+      return polynomials * (ring.limbs(level) + (extended ? ring.specialCount : 0));
     }),
   );
   const unit = rowOf(program, operation);

@@ -56,4 +56,13 @@ export const longCases = {
     logN: 8,
     long: { lanes: 16, blocks: 1, babySteps: 1 },
   },
+  /** Linear layers with so many outputs that their products are summed over Q. */
+  manyOutputs: {
+    shape: { hidden: 96, heads: 2, inner: 24, tokens: 32 },
+    tokens: 32,
+    length: 32,
+    spread: 1,
+    logN: 10,
+    long: { lanes: 16, blocks: 1, babySteps: 2 },
+  },
 } as const satisfies Record<string, GeometryCase & { length: number; logN: number }>;

@@ -7,6 +7,7 @@ import { maximumRanks } from "../../kernels/index.ts";
 import { builtinConfig, builtinConfigNames, type ModelConfig, parseConfig } from "../../model/index.ts";
 import {
   checkStrategy,
+  defaultSlack,
   describeMode,
   explain,
   fragmentation,
@@ -37,6 +38,7 @@ interface Options {
   program?: string;
   memory?: string;
   overlap: boolean;
+  slack: string;
   explain?: boolean;
   out?: string;
   json?: boolean;
@@ -46,6 +48,8 @@ const defaultTokens = 128;
 /** Default memory of a planned device. */
 const defaultMemory = 80 * 2 ** 30;
 const mostMemory = 2 ** 44;
+const defaultSlackPercent = String(100 * defaultSlack);
+const mostSlackPercent = 100;
 /** For finding out how many devices would do. */
 const patienceMilliseconds = 10_000;
 
@@ -60,6 +64,11 @@ export function planCommand(): Command {
     .option("--program <file>", "plan this program in place of compiling one")
     .option("--memory <bytes>", "memory of a device, such as 40GiB (default 80GiB)")
     .option("--no-overlap", "send only when something is asked for")
+    .option(
+      "--slack <percent>",
+      "how much slower than the fastest plan one may be that sends less",
+      defaultSlackPercent,
+    )
     .option("--explain", "say for every operation what was chosen, and by how much the rest is slower")
     .option("--out <file>", "write the plan for aegis run --plan")
     .option("--json", "print one JSON object")
@@ -76,6 +85,8 @@ async function plan(options: Options) {
   if (options.explain === true && isCut(strategies[0] as StrategyName))
     throw new AegisError("argument", `--explain: strategy ${options.strategy} runs everything on every device`);
   const memoryBytes = options.memory === undefined ? defaultMemory : parseBytes("--memory", options.memory, mostMemory);
+  const slack = parseInteger("--slack", options.slack, 0, mostSlackPercent) / 100;
+  const choice = { overlap: options.overlap, memoryBytes, slack };
   const start = performance.now();
   const { config, calibration } = await describe(options.model);
   const given =
@@ -92,7 +103,7 @@ async function plan(options: Options) {
   const plans = strategies.flatMap((strategy) => {
     const began = performance.now();
     try {
-      const planned = makePlan(program, setting, { devices, strategy, overlap: options.overlap, memoryBytes });
+      const planned = makePlan(program, setting, { devices, strategy, ...choice });
       return [{ strategy, planned, seconds: (performance.now() - began) / 1000 }];
     } catch (error) {
       if (strategies.length === 1 || !(error instanceof AegisError && error.code === "plan")) throw error;
@@ -102,7 +113,7 @@ async function plan(options: Options) {
   });
   const [chosen] = plans as [(typeof plans)[number]];
   requireFit(chosen.planned, memoryBytes, chosen.strategy, (more) =>
-    makePlan(program, setting, { devices: more, strategy: chosen.strategy, overlap: options.overlap, memoryBytes }),
+    makePlan(program, setting, { devices: more, strategy: chosen.strategy, ...choice }),
   );
   if (options.out !== undefined) await writeWhole(options.out, printPlan(chosen.planned.plan));
   return {

@@ -18,6 +18,10 @@ interface Kinds {
 export interface LinearUnits {
   readonly zeros: number;
   readonly terms: number;
+  /** Rows to be cleared and terms, by output. */
+  readonly byOutput: readonly { readonly zeros: number; readonly terms: number }[];
+  /** Rotations that are not the operand itself, of operands or of what was turned before. */
+  readonly downs: number;
   /** Those among them whose operand is not rotated. */
   readonly lifted: number;
   /** Operands that are rotated. */
@@ -37,6 +41,8 @@ interface Rotations {
   readonly turns: number;
   /** With how many turns are rotated by each. */
   readonly further: ReadonlyMap<number, number>;
+  /** Rotations that are multiplied, other than by 0. */
+  readonly downs: number;
 }
 
 interface Pair {
@@ -106,8 +112,12 @@ export class LinearCounts {
     const blocks = new Set(places.flatMap((byBlock) => [...byBlock.keys()]));
     const rotations = new Map<number, number>();
     const furtherRotations = new Map<number, number>();
+    const byOutput = part.outputs.map((indices, o) => ({
+      zeros: indices.length * (this.#giants[o] as number),
+      terms: 0,
+    }));
     let turns = 0;
-    let diagonals = 0;
+    let downs = 0;
     let lifted = 0;
     let operands = 0;
     for (const block of blocks) {
@@ -118,17 +128,19 @@ export class LinearCounts {
         operands += times;
         for (const { o, kind, n } of present) {
           const pair = this.#pair(term, o, kind);
-          diagonals += times * n * pair.shifts.size;
+          (byOutput[o] as { terms: number }).terms += times * n * pair.shifts.size;
           lifted += times * n * pair.lifted;
         }
         const made = this.#union(term, present);
         turns += times * made.turns;
+        downs += times * made.downs;
         for (const steps of made.own) count(rotations, steps, times);
         for (const [steps, turned] of made.further) count(furtherRotations, steps, times * turned);
       }
     }
-    const zeros = part.outputs.reduce((sum, indices, o) => sum + indices.length * (this.#giants[o] as number), 0);
-    return { zeros, terms: diagonals, lifted, operands, rotations, turns, furtherRotations };
+    const zeros = byOutput.reduce((sum, one) => sum + one.zeros, 0);
+    const diagonals = byOutput.reduce((sum, one) => sum + one.terms, 0);
+    return { zeros, terms: diagonals, byOutput, downs, lifted, operands, rotations, turns, furtherRotations };
   }
 
   #pair(input: number, o: number, kind: number): Pair {
@@ -162,8 +174,9 @@ export class LinearCounts {
 
   #rotations(shifts: ReadonlySet<number>): Rotations {
     const places = [...shifts].map((k) => placeOf(this.split, k));
+    const downs = [...shifts].filter((k) => k !== 0).length;
     if (this.split.giants !== "inputs")
-      return { own: new Set(places.map(({ baby }) => baby)), turns: 0, further: new Map() };
+      return { own: new Set(places.map(({ baby }) => baby)), turns: 0, further: new Map(), downs };
     const own = new Set<number>();
     const further = new Map<number, number>();
     for (const { giant, baby } of places) {
@@ -179,7 +192,7 @@ export class LinearCounts {
       if (furthest > 1) count(further, sign * this.split.babySteps, furthest - 1);
       turns += furthest;
     }
-    return { own, turns, further };
+    return { own, turns, further, downs };
   }
 }
 

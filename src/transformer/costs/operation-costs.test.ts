@@ -38,6 +38,7 @@ const cases: readonly (GeometryCase & { title: string; length: number; logN: num
   { title: "two blocks, two groups", ...longCases.blocksAndGroups },
   { title: "one block, one group", ...longCases.oneGroup },
   { title: "giant steps of inputs", ...longCases.turnedInputs },
+  { title: "sums over Q", ...longCases.manyOutputs },
   {
     title: "eight lanes, four groups, padded text",
     shape: { hidden: 12, heads: 2, inner: 24, tokens: 16 },

@@ -23,6 +23,7 @@ import {
 import { refresh } from "../operators/bootstrap.ts";
 import { Environment } from "../operators/environment.ts";
 import { executeOperation, finishSum, isSumming, sumShape } from "../operators/execute.ts";
+import { splitLinear, sumLevel } from "../operators/long/linear-split.ts";
 import { babyStep, giantStep } from "../operators/long/scores.ts";
 import { PartialSum } from "../operators/sum.ts";
 import { originOf } from "../schedule.ts";
@@ -136,15 +137,25 @@ export class OperationCosts {
       case "linear": {
         if (part.outputs.every((list) => list.length === 0)) return;
         const counts = this.#linearCounts(operation).of(part);
-        const { zeros, terms, lifted, operands, rotations, turns, furtherRotations } = counts;
-        note("zero-extended", zeros);
+        const { zeros, terms, byOutput, downs, lifted, operands, rotations, turns, furtherRotations } = counts;
+        const narrow = splitLinear(this.#program, operation).basis === "Q";
         note("copy", operands);
         note("hoist", operands);
-        note("plain-term", terms - lifted);
-        note(lifted === terms ? "plain-term-lifted-only" : "plain-term-lifted", lifted);
+        if (narrow) {
+          note("down", downs);
+          for (const [o, { zeros, terms }] of byOutput.entries()) {
+            const at = sumLevel(this.#program, operation, o);
+            add(total, this.#unit("zero-sum", at), zeros);
+            add(total, this.#unit("plain-term-narrow", at), terms);
+          }
+        } else {
+          note("zero-extended", zeros);
+          note("plain-term", terms - lifted);
+          note(lifted === terms ? "plain-term-lifted-only" : "plain-term-lifted", lifted);
+        }
         for (const [steps, times] of rotations)
-          if (this.#reduced(steps) === 0) note("extend", times);
-          else rotate("rotate-extended", steps, times);
+          if (this.#reduced(steps) !== 0) rotate("rotate-extended", steps, times);
+          else if (!narrow) note("extend", times);
         note("hoist-extended", turns);
         for (const [steps, times] of furtherRotations) rotate("rotate-further", steps, times);
         return;
@@ -267,7 +278,7 @@ export class OperationCosts {
     const kept = (this.#program.tensors[operation.outputs[o] as string] as Tensor).level;
     return this.units.measure(`finish ${this.#shape(operation)} ${o} ${kind} @${level} → ${kept}`, (keep) => {
       const { ring, parameters } = this.#environment.evaluator.context;
-      const { polynomials, extended } = sumShape(this.#program, operation, o);
+      const { polynomials, extended, level } = sumShape(this.#program, operation, o);
       const parts = extended
         ? this.#forms(operation, o, kind).flatMap((form) => fakeExtended(this.#environment, form, level, keep).parts)
         : range(polynomials).map(() => keep(ring.zero(parameters.moduli(level), "ntt")));

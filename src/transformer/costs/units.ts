@@ -21,6 +21,8 @@ export const unitNames = [
   "rotate-further",
   "extend",
   "zero-extended",
+  "zero-sum",
+  "down",
   "add-extended",
   "add-lifted",
   "accumulate-rotated",
@@ -30,6 +32,7 @@ export const unitNames = [
   "plain-term",
   "plain-term-lifted",
   "plain-term-lifted-only",
+  "plain-term-narrow",
   "mask",
   "masked-term",
 ] as const;
@@ -168,6 +171,15 @@ export function unit(environment: Environment, name: UnitName, level: number, st
       };
     case "zero-extended":
       return () => () => environment.zeroExtended(level, 1)[Symbol.dispose]();
+    case "zero-sum":
+      return () => () => {
+        for (const part of environment.zeroSum(level)) part.dispose();
+      };
+    case "down":
+      return (keep) => {
+        const a = extended("product", keep);
+        return () => evaluator.modDown(a).dispose();
+      };
     case "add-extended":
       return (keep) => {
         const [into, a] = [extended("total", keep), extended("product", keep)];
@@ -209,6 +221,20 @@ export function unit(environment: Environment, name: UnitName, level: number, st
       return plainTerm("total", "lifted");
     case "plain-term-lifted-only":
       return plainTerm("lifted-total", "lifted");
+    case "plain-term-narrow":
+      return (keep) => {
+        const into = environment.zeroSum(level).map(keep);
+        const { parts } = zero(keep);
+        return () => {
+          const values = new Float64Array(geometry.lanes).fill(1);
+          using plaintext = encoder.encode(values, { level, use: "product" });
+          kernels.multiplySums(
+            [{ dst: into, a: [plaintext.poly], b: parts.map((part) => [part]) }],
+            true,
+            plaintext.logRun,
+          );
+        };
+      };
     case "mask":
       return () => {
         const values = new Float64Array(maskLength(environment)).fill(1);

@@ -30,6 +30,7 @@ const cases: readonly (GeometryCase & { title: string; length: number; logN: num
   { title: "long layout, two blocks, two groups", ...longCases.blocksAndGroups },
   { title: "long layout, one block, one group", ...longCases.oneGroup },
   { title: "long layout, giant steps of inputs", ...longCases.turnedInputs },
+  { title: "long layout, sums over Q", ...longCases.manyOutputs },
   {
     title: "short layout",
     shape: { hidden: 8, heads: 2, inner: 20 },

@@ -82,9 +82,21 @@ export class Environment {
     return new ExtendedCiphertext([ring.zero(moduli, "ntt"), ring.zero(moduli, "ntt")], level, scale, this.slots);
   }
 
+  /** Two polynomials of zeros over Q. */
+  zeroSum(level: number): [Poly, Poly] {
+    const { ring, parameters } = this.evaluator.context;
+    const moduli = parameters.moduli(level);
+    return [ring.zero(moduli, "ntt"), ring.zero(moduli, "ntt")];
+  }
+
   /** Degree 2 → 1, rescaled by one level. The sum's memory stays its own. */
   relineariseSum(sum: PartialSum): Ciphertext {
     return this.evaluator.relineariseRescale(new Ciphertext(sum.parts, sum.level, sum.scale, this.slots));
+  }
+
+  /** Division of a sum of two polynomials by the level's modulus. The sum's memory stays its own. */
+  rescaleSum(sum: PartialSum): Ciphertext {
+    return this.evaluator.rescale(new Ciphertext(sum.parts, sum.level, sum.scale, this.slots));
   }
 
   /** Division of a sum over QP by P and the level's modulus. The sum's memory stays its own. */

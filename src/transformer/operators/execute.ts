@@ -12,7 +12,7 @@ import type { Environment } from "./environment.ts";
 import { contextSums, finishContext } from "./long/context.ts";
 import { denominatorSums, finishDenominators } from "./long/denominators.ts";
 import { finishLinear, linearSums } from "./long/linear.ts";
-import { giantsOf, splitLinear } from "./long/linear-split.ts";
+import { giantsOf, splitLinear, sumLevel } from "./long/linear-split.ts";
 import { mask, offset } from "./long/mask.ts";
 import { finishScores, scoreSums } from "./long/scores.ts";
 import { finishSquareSum, squareSums } from "./long/square-sum.ts";
@@ -42,16 +42,28 @@ export function isSumming({ geometry }: Graph, operation: Operation): boolean {
   return geometry.layout === "long" && summing.includes(operation.kind);
 }
 
-/** Polynomials of a partial sum of output `o`, and whether they are over QP. */
-export function sumShape(program: Graph, operation: Operation, o: number): { polynomials: number; extended: boolean } {
+/** What a partial sum is made of. */
+export interface SumShape {
+  readonly polynomials: number;
+  /** Over QP, or over Q. */
+  readonly extended: boolean;
+  readonly level: number;
+}
+
+/** A partial sum of output `o`. */
+export function sumShape(program: Graph, operation: Operation, o: number): SumShape {
+  const level = operation.level as number;
   switch (operation.kind) {
-    case "linear":
-      return { polynomials: 2 * giantsOf(splitLinear(program, operation), o).length, extended: true };
+    case "linear": {
+      const split = splitLinear(program, operation);
+      const polynomials = 2 * giantsOf(split, o).length;
+      return { polynomials, extended: split.basis === "QP", level: sumLevel(program, operation, o) };
+    }
     case "context":
     case "denominators":
-      return { polynomials: 2, extended: true };
+      return { polynomials: 2, extended: true, level };
     default:
-      return { polynomials: 3, extended: false };
+      return { polynomials: 3, extended: false, level };
   }
 }
 

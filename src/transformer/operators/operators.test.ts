@@ -109,6 +109,10 @@ const cases: readonly Case[] = [
     ...longCases.turnedInputs,
   },
   {
+    title: "long: products summed over Q",
+    ...longCases.manyOutputs,
+  },
+  {
     title: "long: more groups than tokens",
     shape: small,
     tokens: 2,

@@ -15,6 +15,10 @@ export const hoistsAtOnce = 8;
 
 /** A ModDown of part 1, a ModUp and a rotation. */
 const giantCost = 8.7;
+/** A ModDown of both parts. */
+const downCost = 3.2;
+/** What a product costs more over QP than over Q. */
+const productCost = 0.08;
 /** Paging a key in at 0.38 s/GiB: half of it is expanded by ChaCha, half is copied. */
 const pageCost = 4;
 /** What a further key costs beside being paged in again: its making and its way to the device, over many runs. */
@@ -31,6 +35,11 @@ export interface LinearSplit {
    * every diagonal is a baby step.
    */
   readonly giants: "none" | "inputs" | "sums";
+  /**
+   * What products are summed over: QP, with one ModDown for each sum, or Q, with one for each rotation,
+   * where many outputs read the same rotations. Over Q every output is summed at its own level.
+   */
+  readonly basis: "QP" | "Q";
   /** 0 without giant steps. */
   readonly babySteps: number;
   /** Diagonals that occur, by output of the operation. */
@@ -67,6 +76,14 @@ function shapeOf({ tensors, geometry }: Graph, { inputs, outputs }: LinearOperat
   return JSON.stringify([lanes, width, heads, headSize, shapes]);
 }
 
+/** Level that sums of output `o` are made at: the operation's, or over Q that of the output and one. */
+export function sumLevel(program: Graph, operation: LinearOperation, o: number): number {
+  const level = operation.level as number;
+  if (splitLinear(program, operation).basis === "QP") return level;
+  const { level: kept } = program.tensors[operation.outputs[o] as string] as Tensor;
+  return Math.min(level, (kept ?? level) + 1);
+}
+
 /** Giant step and baby step of a diagonal. */
 export function placeOf({ babySteps }: LinearSplit, k: number): { giant: number; baby: number } {
   const giant = babySteps === 0 ? 0 : Math.floor(k / babySteps);
@@ -84,9 +101,12 @@ function cheapest(program: Graph, operation: LinearOperation): LinearSplit {
   const input = tensors[operation.inputs[0] as string] as Tensor;
   const outputs = operation.outputs.map((name) => tensors[name] as Tensor);
   const shifts = outputs.map((output) => shiftsOf(program, input, output));
-  const splits: LinearSplit[] = [{ giants: "none", babySteps: 0, shifts }];
-  for (let babySteps = 1; babySteps <= geometry.lanes; babySteps *= 2)
-    splits.push({ giants: "sums", babySteps, shifts }, { giants: "inputs", babySteps, shifts });
+  const splits: LinearSplit[] = [];
+  for (const basis of ["QP", "Q"] as const) splits.push({ giants: "none", basis, babySteps: 0, shifts });
+  for (let babySteps = 1; babySteps <= geometry.lanes; babySteps *= 2) {
+    splits.push({ giants: "sums", basis: "QP", babySteps, shifts });
+    for (const basis of ["QP", "Q"] as const) splits.push({ giants: "inputs", basis, babySteps, shifts });
+  }
   const costs = splits.map((split) => costOf(split, input, outputs));
   return splits[costs.indexOf(Math.min(...costs))] as LinearSplit;
 }
@@ -100,12 +120,17 @@ function costOf(split: LinearSplit, input: Tensor, outputs: readonly Tensor[]): 
   let cost = keyCost * keys;
   let rounds = 0;
   for (const [key, times] of passes) {
-    const { rotations, babies, least, most } = stepsOf(split, key.split(" ").map(Number));
+    const { rotations, babies, least, most, places } = stepsOf(split, key.split(" ").map(Number));
     const turned = split.giants === "inputs";
+    if (split.basis === "Q") cost += times * input.count * downCost * places;
     cost += times * input.count * (turned ? rotations + giantCost * (most - least) : babies.size);
     rounds += times * Math.ceil((input.count * (turned ? most - least + 1 : 1)) / hoistsAtOnce);
   }
   cost += pageCost * (rounds - 1) * Math.max(0, keys - residentKeys);
+  if (split.basis === "QP") {
+    const diagonals = outputs.map((output, o) => ciphertextsOf(output) * (split.shifts[o] as readonly number[]).length);
+    cost += productCost * input.count * diagonals.reduce((sum, n) => sum + n, 0);
+  }
   const afterwards = outputs.map((output, o) => ciphertextsOf(output) * ((rows[o] as number) - 1));
   return cost + giantCost * afterwards.reduce((sum, giants) => sum + giants, 0);
 }
@@ -117,6 +142,8 @@ function stepsOf(split: LinearSplit, outputs: readonly number[]) {
   const giants = places.map(({ giant }) => giant);
   return {
     rotations: rotated.length,
+    /** That are not the inputs themselves. */
+    places: places.filter(({ giant, baby }) => giant !== 0 || baby !== 0).length,
     babies: new Set(rotated),
     least: Math.min(0, ...giants),
     most: Math.max(0, ...giants),

@@ -17,8 +17,9 @@ import { emptyWeights, RecordingKeys } from "../../costs/index.ts";
 import { buildGraph } from "../../graph/index.ts";
 import { foldWeights } from "../../weights.ts";
 import { Environment } from "../environment.ts";
+import { sumShape } from "../execute.ts";
 import type { PartialSum } from "../sum.ts";
-import { linearSums } from "./linear.ts";
+import { finishLinear, linearSums } from "./linear.ts";
 import { giantsOf, hoistsAtOnce, placeOf, splitLinear } from "./linear-split.ts";
 
 const one = longCases.turnedInputs;
@@ -89,35 +90,78 @@ test("keys: one ciphertext of each output shows all of them", () => {
   expect(new Set(keysUsed({ outputs: first, summed: [0] }))).toEqual(new Set(keysUsed(wholePart(graph, attention))));
 });
 
-test("sums of parts add up to the sum of all, bit for bit", async () => {
-  const context = new Context(bootParameters(one.logN), await sharedBackend());
-  const fixture = new Fixture(context, 7);
+test.each(["turnedInputs", "manyOutputs"] as const)(
+  "sums of parts add up to the sum of all, bit for bit: %s",
+  async (name) => {
+    const one = longCases[name];
+    const { checkpoint, calibration } = smallModel(one.shape);
+    const graph = buildGraph(checkpoint.config, calibration, geometryOf(one), one.length);
+    const attention = graph.operations.find(({ kind }) => kind === "linear") as LinearOperation;
+    const tensor = (name: string): Tensor => graph.tensors[name] as Tensor;
+    expect(splitLinear(graph, attention).basis).toBe(name === "manyOutputs" ? "Q" : "QP");
+    const context = new Context(bootParameters(one.logN), await sharedBackend());
+    const fixture = new Fixture(context, 7);
+    const environment = new Environment(
+      new Evaluator(context, new LazyKeys(context, fixture.generator, fixture.secret)),
+      graph.geometry,
+      graph.length,
+    );
+    const operation = { ...attention, level: 2 };
+    const { count } = tensor(attention.inputs[0] as string);
+    const inputs = range(count).map((i): Ciphertext => {
+      const values = Float64Array.from({ length: environment.slots }, (_, slot) => Math.sin(slot + i));
+      return fixture.encrypt(values, 2);
+    });
+    const weights = (o: number) => foldWeights(attention.weights[o], checkpoint);
+    const sums = (part: Part): PartialSum[][] => linearSums(environment, graph, operation, inputs, part, weights);
+    const words = ({ parts, level, scale }: PartialSum): number[][] =>
+      wordsOf(new Ciphertext(parts, level, scale, environment.slots));
+
+    const outputs = attention.outputs.map((name) => range(Math.min(2, ciphertextsOf(tensor(name)))));
+    const all = sums({ outputs });
+    const partial = range(count).map((i) => sums({ outputs, summed: [i] }));
+    for (const [o, list] of all.entries()) {
+      const [alone] = sums({ outputs: outputs.map((mine, other) => (other === o ? mine.slice(-1) : [])) })[o] ?? [];
+      expect(words(alone as PartialSum)).toEqual(words(list.at(-1) as PartialSum));
+      for (const [at, whole] of list.entries()) {
+        const [first, ...others] = partial.map((part) => part[o]?.[at] as PartialSum) as [PartialSum];
+        for (const other of others) first.add(context, other);
+        expect(words(first)).toEqual(words(whole));
+      }
+    }
+  },
+);
+
+test("over Q each output is summed at its own level, one above that of the output", () => {
+  const one = longCases.manyOutputs;
+  const { checkpoint, calibration } = smallModel(one.shape);
+  const graph = buildGraph(checkpoint.config, calibration, geometryOf(one), one.length);
+  const attention = graph.operations.find(({ kind }) => kind === "linear") as LinearOperation;
+  const levels = attention.outputs.map((_, o) => (o === 1 ? 2 : 4));
+  const tensors = { ...graph.tensors };
+  for (const [o, name] of attention.outputs.entries())
+    tensors[name] = { ...(tensors[name] as Tensor), level: levels[o] as number };
+  const backend = new NullBackend();
+  const context = new Context(bootParameters(one.logN), backend);
   const environment = new Environment(
-    new Evaluator(context, new LazyKeys(context, fixture.generator, fixture.secret)),
+    new Evaluator(context, new RecordingKeys(context, backend)),
     graph.geometry,
     graph.length,
   );
-  const operation = { ...attention, level: 2 };
-  const { count } = tensor(attention.inputs[0] as string);
-  const inputs = range(count).map((i): Ciphertext => {
-    const values = Float64Array.from({ length: environment.slots }, (_, slot) => Math.sin(slot + i));
-    return fixture.encrypt(values, 2);
-  });
-  const weights = (o: number) => foldWeights(attention.weights[o], checkpoint);
-  const sums = (part: Part): PartialSum[][] => linearSums(environment, graph, operation, inputs, part, weights);
-  const words = ({ parts, level, scale }: PartialSum): number[][] =>
-    wordsOf(new Ciphertext(parts, level, scale, environment.slots));
-
-  const outputs = attention.outputs.map((name) => range(Math.min(2, ciphertextsOf(tensor(name)))));
-  const all = sums({ outputs });
-  const partial = range(count).map((i) => sums({ outputs, summed: [i] }));
-  for (const [o, list] of all.entries()) {
-    const [alone] = sums({ outputs: outputs.map((mine, other) => (other === o ? mine.slice(-1) : [])) })[o] ?? [];
-    expect(words(alone as PartialSum)).toEqual(words(list.at(-1) as PartialSum));
-    for (const [at, whole] of list.entries()) {
-      const [first, ...others] = partial.map((part) => part[o]?.[at] as PartialSum) as [PartialSum];
-      for (const other of others) first.add(context, other);
-      expect(words(first)).toEqual(words(whole));
-    }
+  const operation = { ...attention, level: 5 };
+  const program = { ...graph, tensors };
+  const count = ciphertextsOf(tensors[attention.inputs[0] as string] as Tensor);
+  const inputs = range(count).map(() => environment.evaluator.zero(5, environment.scale, environment.slots));
+  const weights = (o: number) => emptyWeights(graph, operation, o);
+  const part = { outputs: attention.outputs.map(() => [0]) };
+  const sums = linearSums(environment, program, operation, inputs, part, weights);
+  for (const [o, [sum]] of sums.entries()) {
+    const shape = sumShape(program, operation, o);
+    expect(shape).toEqual({ polynomials: 2, extended: false, level: (levels[o] as number) + 1 });
+    expect(sum?.level).toBe(shape.level);
+    expect(sum?.parts[0]?.moduli).toEqual(context.parameters.moduli(shape.level));
+    const made = finishLinear(environment, program, operation, o, 0, sum as PartialSum, weights);
+    expect(made.level).toBe(levels[o]);
+    expect(made.scale / environment.scale).toBeCloseTo(1, 9);
   }
 });

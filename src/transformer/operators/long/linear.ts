@@ -11,11 +11,12 @@ import { RotationChain, Turn } from "../../../circuits/index.ts";
 import { type Ciphertext, ExtendedCiphertext, type Plaintext } from "../../../ckks/index.ts";
 import type { Limbs, ProductSums } from "../../../kernels/index.ts";
 import type { Geometry, LinearOperation, Part, Program, Tensor } from "../../../program/index.ts";
+import type { Poly } from "../../../ring/poly.ts";
 import type { FoldedWeights } from "../../weights.ts";
 import type { Environment } from "../environment.ts";
 import { PartialSum } from "../sum.ts";
 import { inputFeatures, outputFeatures } from "./features.ts";
-import { giantsOf, hoistsAtOnce, type LinearSplit, placeOf, splitLinear } from "./linear-split.ts";
+import { giantsOf, hoistsAtOnce, type LinearSplit, placeOf, splitLinear, sumLevel } from "./linear-split.ts";
 
 /** Rotations that are alive at a time. */
 const rotationsAtOnce = 16;
@@ -37,10 +38,14 @@ export function linearSums(
   const source = tensors[operation.inputs[0] as string] as Tensor;
   const split = splitLinear(program, operation);
   const terms = part.summed ?? Array.from({ length: source.count }, (_, i) => i);
-  const scale = environment.scale * environment.evaluator.context.parameters.levelModulus(level);
-  const sums = part.outputs.map((indices, o) =>
-    indices.map(() => giantsOf(split, o).map(() => environment.zeroExtended(level, scale))),
-  );
+  const { parameters } = environment.evaluator.context;
+  const sums = part.outputs.map((indices, o): Row[][] => {
+    const level = sumLevel(program, operation, o);
+    const scale = environment.scale * parameters.levelModulus(level);
+    const parts = (): Row["parts"] =>
+      split.basis === "QP" ? environment.zeroExtended(level, scale).parts : environment.zeroSum(level);
+    return indices.map(() => giantsOf(split, o).map(() => ({ parts: parts(), level, scale })));
+  });
   const folded = part.outputs.map((indices, o) => (indices.length > 0 ? fold(o) : undefined));
   for (let block = 0; block < source.blocks; block++) {
     const here = part.outputs.map((indices, o) => {
@@ -58,7 +63,7 @@ export function linearSums(
         const output = tensors[operation.outputs[o] as string] as Tensor;
         const giants = giantsOf(split, o);
         for (const { at, place } of places) {
-          const rows = sums[o]?.[at] as ExtendedCiphertext[];
+          const rows = sums[o]?.[at] as Row[];
           for (const { giant, baby, values } of blockDiagonals(
             geometry,
             split,
@@ -67,28 +72,25 @@ export function linearSums(
             term,
           )) {
             const after = split.giants === "sums" ? giants.indexOf(giant) : 0;
-            const row = rows[after] as ExtendedCiphertext;
+            const row = rows[after] as Row;
             diagonals.push({ row, turn: split.giants === "inputs" ? giant : 0, baby, values });
           }
         }
       }
       return { operand: input[block * source.count + term] as Ciphertext, diagonals };
     });
-    sumTurns(environment, turning, split.babySteps, level, scale);
+    sumTurns(environment, turning, split, level);
   }
   return sums.map((outputs) =>
-    outputs.map(
-      (rows) =>
-        new PartialSum(
-          rows.flatMap((row) => row.parts),
-          level,
-          scale,
-        ),
-    ),
+    outputs.map((rows) => {
+      const { level, scale } = rows[0] as Row;
+      const parts = rows.flatMap((row) => row.parts);
+      return new PartialSum(parts, level, scale);
+    }),
   );
 }
 
-/** The output ciphertext of a total: giant steps, division by P and the level's modulus, bias. */
+/** The output ciphertext of a total: giant steps, division by P (if over QP) and the level's modulus, bias. */
 export function finishLinear(
   environment: Environment,
   program: Pick<Program, "tensors" | "geometry">,
@@ -99,9 +101,24 @@ export function finishLinear(
   fold: (index: number) => FoldedWeights,
 ): Ciphertext {
   const { geometry, tensors } = program;
-  const { evaluator } = environment;
   const output = tensors[operation.outputs[o] as string] as Tensor;
   const split = splitLinear(program, operation);
+  using product = split.basis === "QP" ? giantSteps(environment, split, o, sum) : environment.rescaleSum(sum);
+  const feature = outputFeatures(geometry, output);
+  const { bias } = fold(o);
+  const place = index % output.count;
+  return environment.addVector(
+    product,
+    environment.lanes((lane) => {
+      const f = feature(place, lane);
+      return f === undefined ? 0 : (bias[f] ?? 0);
+    }),
+  );
+}
+
+/** Rotated sums of the giant steps of output `o`, divided by P and the level's modulus. */
+function giantSteps(environment: Environment, split: LinearSplit, o: number, sum: PartialSum): Ciphertext {
+  const { evaluator } = environment;
   const giants = giantsOf(split, o);
   const rows = new Map(
     giants.map((giant, g) => [
@@ -122,21 +139,18 @@ export function finishLinear(
       evaluator.accumulateRotated(inner, rows.get(giant) as ExtendedCiphertext, sign * split.babySteps);
     }
   }
-  using product = evaluator.modDownRescale(total);
-  const feature = outputFeatures(geometry, output);
-  const { bias } = fold(o);
-  const place = index % output.count;
-  return environment.addVector(
-    product,
-    environment.lanes((lane) => {
-      const f = feature(place, lane);
-      return f === undefined ? 0 : (bias[f] ?? 0);
-    }),
-  );
+  return evaluator.modDownRescale(total);
+}
+
+/** A sum of products: two polynomials over QP or Q. */
+interface Row {
+  readonly parts: readonly [Poly, Poly];
+  readonly level: number;
+  readonly scale: number;
 }
 
 interface Diagonal {
-  readonly row: ExtendedCiphertext;
+  readonly row: Row;
   /** Giant step of the input, and baby step from there. */
   readonly turn: number;
   readonly baby: number;
@@ -153,9 +167,8 @@ interface Turning {
 function sumTurns(
   environment: Environment,
   turning: readonly Turning[],
-  step: number,
+  { babySteps, basis }: LinearSplit,
   level: number,
-  scale: number,
 ): void {
   const { evaluator, slots } = environment;
   const waiting = turning.flatMap((input) => {
@@ -168,15 +181,15 @@ function sumTurns(
   while (waiting.length > 0) {
     const group = waiting.splice(0, hoistsAtOnce).map(({ input, turn }) => {
       const { operand, diagonals } = input;
-      const chain = chains.get(input) ?? new RotationChain(evaluator, operand, level, slots, step);
+      const chain = chains.get(input) ?? new RotationChain(evaluator, operand, level, slots, babySteps);
       chains.set(input, chain);
       return {
         turn: chain.at(turn),
         diagonals: diagonals.filter((diagonal) => diagonal.turn === turn),
-        scale: scale / operand.scale,
+        scale: operand.scale,
       };
     });
-    accumulate(environment, group, level);
+    accumulate(environment, group, basis);
     for (const [input, chain] of chains) {
       const left = waiting.filter((one) => one.input === input).map(({ turn }) => turn);
       chain.keepFor(left);
@@ -185,7 +198,7 @@ function sumTurns(
   }
 }
 
-/** Hoisted turns, the diagonals that their rotations are multiplied by, and the scale of these. */
+/** Hoisted turns, the diagonals that their rotations are multiplied by, and the scale of the turned inputs. */
 type Group = readonly { turn: Turn; diagonals: readonly Diagonal[]; scale: number }[];
 
 /**
@@ -193,57 +206,71 @@ type Group = readonly { turn: Turn; diagonals: readonly Diagonal[]; scale: numbe
  * themselves come first, since half of each is not needed any more; inputs themselves come last, since
  * they are made over QP for it.
  */
-function accumulate(environment: Environment, group: Group, level: number): void {
+function accumulate(environment: Environment, group: Group, basis: LinearSplit["basis"]): void {
   const babies = new Set(group.flatMap(({ diagonals }) => diagonals.map(({ baby }) => baby)));
   babies.delete(0);
   const ascending = [...babies].sort((a, b) => a - b);
   const atOnce = Math.max(1, Math.floor(rotationsAtOnce / group.length));
   const unrotated = (rotations: boolean): void => {
     const mine = group.filter(({ turn }) => turn.isRotation === rotations);
-    multiplySums(environment, mine, [0], level);
+    multiplySums(environment, mine, [0], basis);
     for (const { turn } of mine) turn.settle();
   };
   unrotated(true);
   for (let first = 0; first < ascending.length; first += atOnce)
-    multiplySums(environment, group, ascending.slice(first, first + atOnce), level);
+    multiplySums(environment, group, ascending.slice(first, first + atOnce), basis);
   unrotated(false);
 }
 
 /** rows += diagonals ⊙ rotations by these baby steps. */
-function multiplySums(environment: Environment, group: Group, babies: readonly number[], level: number): void {
+function multiplySums(
+  environment: Environment,
+  group: Group,
+  babies: readonly number[],
+  basis: LinearSplit["basis"],
+): void {
   const { kernels } = environment.evaluator.context.ring;
-  const made: ExtendedCiphertext[] = [];
-  const byRow = new Map<ExtendedCiphertext, { plaintexts: Plaintext[]; b0: Limbs[]; b1: Limbs[] }>();
+  const extended = basis === "QP";
+  const made: Disposable[] = [];
+  const byRow = new Map<Row, { plaintexts: Plaintext[]; rotated: Rotated[] }>();
   for (const step of babies) {
     const reading = group.flatMap(({ turn, diagonals, scale }) => {
       const mine = diagonals.filter(({ baby }) => baby === step);
       return mine.length === 0 ? [] : [{ turn, mine, scale }];
     });
     const turns = reading.map(({ turn }) => turn);
-    const rotations = step === 0 ? turns.map((turn) => turn.extended) : Turn.rotateTogether(turns, step);
+    const rotations =
+      step === 0 ? turns.map((turn) => (extended ? turn.extended : turn.ciphertext)) : rotate(turns, step, basis);
     if (step !== 0) made.push(...rotations);
     for (const [i, { mine, scale }] of reading.entries()) {
-      const rotated = rotations[i] as ExtendedCiphertext;
       for (const { row, values } of mine) {
-        const terms = byRow.get(row) ?? { plaintexts: [], b0: [], b1: [] };
-        terms.plaintexts.push(environment.encoder.encode(values, { level, scale, use: "product", extended: true }));
-        terms.b0.push(rotated.parts[0]);
-        terms.b1.push(rotated.parts[1]);
+        const terms = byRow.get(row) ?? { plaintexts: [], rotated: [] };
+        const options = { level: row.level, scale: row.scale / scale, use: "product", extended } as const;
+        terms.plaintexts.push(environment.encoder.encode(values, options));
+        terms.rotated.push(rotations[i] as Rotated);
         byRow.set(row, terms);
       }
     }
   }
-  // Rows read the same rotations; their diagonals are in the same subring.
-  const byRun = new Map<number, ProductSums[]>();
-  for (const [{ parts }, { plaintexts, b0, b1 }] of byRow) {
+  // Rows read the same rotations, those of lower levels their first limbs.
+  const alike = new Map<string, { logRun: number; sums: ProductSums[] }>();
+  for (const [{ parts, level }, { plaintexts, rotated }] of byRow) {
     const { logRun } = plaintexts[0] as Plaintext;
-    const sums = byRun.get(logRun) ?? [];
-    sums.push({ dst: parts, a: plaintexts.map(({ poly }) => poly), b: [b0, b1] });
-    byRun.set(logRun, sums);
+    const { length } = parts[0].moduli;
+    const limbs = (k: 0 | 1): Limbs[] => rotated.map((one) => (one.parts[k] as Poly).limbs(0, length));
+    const like = alike.get(`${level} ${logRun}`) ?? { logRun, sums: [] };
+    like.sums.push({ dst: parts, a: plaintexts.map(({ poly }) => poly), b: [limbs(0), limbs(1)] });
+    alike.set(`${level} ${logRun}`, like);
   }
-  for (const [logRun, sums] of byRun) kernels.multiplySums(sums, true, logRun);
+  for (const { logRun, sums } of alike.values()) kernels.multiplySums(sums, true, logRun);
   for (const { plaintexts } of byRow.values()) for (const plaintext of plaintexts) plaintext.dispose();
   for (const rotated of made) rotated[Symbol.dispose]();
+}
+
+type Rotated = ExtendedCiphertext | Ciphertext;
+
+function rotate(turns: readonly Turn[], steps: number, basis: LinearSplit["basis"]): Rotated[] {
+  return basis === "QP" ? Turn.rotateTogether(turns, steps) : Turn.rotateOverQ(turns, steps);
 }
 
 /** Non-zero diagonals that take input ciphertext `from` to output ciphertext `to`, shifted for their giant steps. */
