@@ -61,7 +61,9 @@ export class LinearTransform implements Disposable {
   /** Scale of the plaintexts. */
   readonly scale: number;
   readonly split: BabyGiantSplit;
-  readonly #rows: ReadonlyMap<number, readonly Term[]>;
+  readonly #context: Context;
+  readonly #matrix: DiagonalMatrix;
+  #encoded: ReadonlyMap<number, readonly Term[]> | undefined;
 
   /**
    * @param level level of the ciphertexts it will be applied to, at least 1
@@ -72,7 +74,26 @@ export class LinearTransform implements Disposable {
     this.scale = options.scale ?? context.parameters.levelModulus(level);
     if (matrix.diagonals.size === 0) throw new AegisError("argument", "linear transform: the matrix has no diagonals");
     this.split = splitDiagonals([...matrix.diagonals.keys()], this.slots, options.babySteps, options.hoistedSteps);
-    const encoder = new Encoder(context);
+    this.#context = context;
+    this.#matrix = matrix;
+    this.#encoded = this.#encode();
+  }
+
+  /** Frees the plaintexts; they are encoded again when the transform is applied next. */
+  release(): void {
+    for (const row of this.#encoded?.values() ?? []) for (const { plaintext } of row) plaintext.dispose();
+    this.#encoded = undefined;
+  }
+
+  get #rows(): ReadonlyMap<number, readonly Term[]> {
+    this.#encoded ??= this.#encode();
+    return this.#encoded;
+  }
+
+  #encode(): ReadonlyMap<number, readonly Term[]> {
+    const { level } = this;
+    const matrix = this.#matrix;
+    const encoder = new Encoder(this.#context);
     const rows = new Map<number, Term[]>();
     const width = this.split.babySteps * this.split.stride;
     const centred = (this.split.giants[0] as number) < 0;
@@ -85,7 +106,7 @@ export class LinearTransform implements Disposable {
       row.push({ baby: k - giant, plaintext });
       rows.set(giant, row);
     }
-    this.#rows = rows;
+    return rows;
   }
 
   get bytes(): number {
@@ -199,6 +220,6 @@ export class LinearTransform implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const row of this.#rows.values()) for (const { plaintext } of row) plaintext.dispose();
+    this.release();
   }
 }

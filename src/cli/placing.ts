@@ -66,12 +66,16 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
     makePlan(program, planned(), { ...options, devices, slack: threadSlack }).plan;
   const plan = options.file === undefined ? planFor(options.devices) : await planFile(options.file, program, digest);
   const timeline = playPlan(program, plan, planSetting(program, parameters, digest, times).costs);
-  const { devices: requirements } = await planRequirements(program, parameters, plan);
-  const fullest = requirements.reduce((a, b) => (leastBytes(b) > leastBytes(a) ? b : a));
-  if (leastBytes(fullest) > options.memoryBytes) {
+  const fitting = (needed: readonly Requirements[]): boolean =>
+    needed.every((one) => leastBytes(one) <= options.memoryBytes);
+  let { devices: requirements } = await planRequirements(program, parameters, plan);
+  if (!fitting(requirements))
+    ({ devices: requirements } = await planRequirements(program, parameters, plan, { releaseTransforms: true }));
+  if (!fitting(requirements)) {
+    const fullest = requirements.reduce((a, b) => (leastBytes(b) > leastBytes(a) ? b : a));
     const fits = async (devices: number): Promise<boolean> => {
-      const { devices: needed } = await planRequirements(program, parameters, planFor(devices));
-      return needed.every((one) => leastBytes(one) <= options.memoryBytes);
+      const other = planFor(devices);
+      return fitting((await planRequirements(program, parameters, other, { releaseTransforms: true })).devices);
     };
     throw await doesNotFit(requirements.indexOf(fullest), fullest, options.memoryBytes, plan.devices, fits);
   }

@@ -14,6 +14,8 @@ export interface DeviceMemory {
   readonly activations: number;
   /** With the plaintexts of bootstrapping's transforms, which lie there throughout. */
   readonly workspace: number;
+  /** Bytes of these transforms, for whole ciphertexts, where the operation of that moment does without them. */
+  readonly releasable: number;
   /** The operation of that moment. */
   readonly operation: number;
   /** Keys that the device uses, expanded, each up to its highest level. */
@@ -33,14 +35,22 @@ export function fragmentation(bytes: number): number {
   return bytes / 8;
 }
 
-/** Bytes that a device cannot do without: two keys at a time, the rest are paged in when they are asked for. */
-export function leastMemory({ activations, workspace, keys, largestKey }: DeviceMemory): number {
-  const work = activations + workspace;
+/**
+ * Bytes that a device cannot do without: two keys at a time, the rest are paged in when they are asked for, and
+ * transforms of bootstrapping are encoded when there is one.
+ */
+export function leastMemory({ activations, workspace, releasable, keys, largestKey }: DeviceMemory): number {
+  const work = activations + workspace - releasable;
   return work + fragmentation(work) + Math.min(keys, 2 * largestKey);
 }
 
 export function planMemory(program: Program, plan: Plan, parameters: Parameters, samples: Samples): DeviceMemory[] {
   return [...memoryByDevice(program, plan, parameters, samples)];
+}
+
+/** Operations that work with most ciphertexts, and with many at once: transforms of bootstrapping may be freed before. */
+export function releasesTransforms({ geometry }: Program, { kind }: Operation): boolean {
+  return geometry.layout === "long" && (kind === "linear" || kind === "scores" || kind === "context");
 }
 
 /** Device by device, for callers that know enough after the first. */
@@ -143,9 +153,11 @@ class Ledger {
     let { workspace } = this.#best;
     for (const sharding of this.#bootstraps)
       workspace += this.#samples.transformBytes / (sharding === undefined ? 1 : this.#plan.devices);
+    const released = releasesTransforms(this.#program, this.#program.operations[operation] as Operation);
     return {
       activations,
       workspace,
+      releasable: released && this.#bootstraps.has(undefined) ? this.#samples.transformBytes : 0,
       operation,
       keys,
       largestKey: Math.max(0, ...sizes),

@@ -42,6 +42,8 @@ export interface Requirements {
   readonly workBytes: number;
   /** Peak bytes of ciphertexts and sums among them. */
   readonly activationBytes: number;
+  /** Transforms of bootstrapping are freed where memory is needed most, and encoded again: the device must do the same. */
+  readonly releaseTransforms: boolean;
   readonly counts: KeyUses & { readonly bootstraps: number };
   readonly work: KernelWork;
   /** Keys in the order in which a run asks for them. */
@@ -69,12 +71,13 @@ export async function planRequirements(
   program: Program,
   parameters: Parameters,
   plan: Plan,
+  { releaseTransforms = false }: { readonly releaseTransforms?: boolean } = {},
 ): Promise<PlanRequirements> {
   requireRunnable(plan.strategy);
   const endpoints = createLocalFabric(plan.devices, { wordsMoved: headerWords, counts: true });
   const devices: NullDevice[] = [];
   for (const endpoint of endpoints)
-    devices.push(new NullDevice(program, parameters, plan, endpoint, devices[0]?.bootstrapper));
+    devices.push(new NullDevice(program, parameters, plan, endpoint, releaseTransforms, devices[0]?.bootstrapper));
   for (const index of plan.steps.keys()) {
     for (const { runner } of devices) runner.begin(index);
     for (const { runner } of devices) runner.end(index);
@@ -94,14 +97,17 @@ class NullDevice {
   readonly #uses: { form: Form; name: KeyName; level: number }[] = [];
   readonly #environments: Environments;
   readonly #input: Ciphertext[];
+  readonly #releaseTransforms: boolean;
 
   constructor(
     program: Program,
     parameters: Parameters,
     plan: Plan,
     endpoint: LocalEndpoint,
+    releaseTransforms: boolean,
     like: Bootstrapper | undefined,
   ) {
+    this.#releaseTransforms = releaseTransforms;
     this.#program = program;
     this.#environments = openEnvironments({
       program,
@@ -121,7 +127,7 @@ class NullDevice {
     });
     const constants = { weights: (linear: Operation, index: number) => emptyWeights(program, linear, index) };
     const { whole, cuts } = this.#environments;
-    this.runner = new Runner({ program, plan, environment: whole, constants, endpoint, cuts });
+    this.runner = new Runner({ program, plan, environment: whole, constants, endpoint, cuts, releaseTransforms });
     const level = (program.tensors[program.input] as Tensor).level as number;
     const { ring } = whole.evaluator.context;
     const poly = () => ring.poly(parameters.moduli(level), "ntt");
@@ -164,6 +170,7 @@ class NullDevice {
       compressedKeyBytes: needed.reduce((sum, key) => sum + parameters.keyBytes(key.level).compressed, 0),
       workBytes: this.#backend.memory().peak,
       activationBytes: this.runner.activations.peak,
+      releaseTransforms: this.#releaseTransforms,
       counts: {
         keySwitches: sum(({ keySwitches }) => keySwitches),
         multiplications: sum(({ multiplications }) => multiplications),

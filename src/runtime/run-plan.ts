@@ -147,6 +147,7 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
         classifier: weights.classifier,
       },
       ...deviceKeys(run, rank, memoryBytes),
+      releaseTransforms: (run.requirements[rank] as Requirements).releaseTransforms,
       began: performance.timeOrigin + started,
     }),
     ...(signal === undefined ? {} : { signal }),

@@ -102,6 +102,11 @@ export class Bootstrapper implements Disposable {
     return [...this.#toCoefficients, ...this.#toSlots].reduce((sum, transform) => sum + transform.bytes, 0);
   }
 
+  /** Frees the encoded transforms, which are encoded again when they are asked for: seconds at full size, most of a GiB. */
+  release(): void {
+    for (const transform of [...this.#toCoefficients, ...this.#toSlots]) transform.release();
+  }
+
   /** Rotations that need keys, each with the highest level it is used at. */
   rotations(): NeededRotation[] {
     const { parameters } = this.context;

@@ -184,9 +184,10 @@ function requireFit(
 ): void {
   const most = planned.memory.reduce((a, b) => (leastMemory(b) > leastMemory(a) ? b : a));
   if (leastMemory(most) <= limit) return;
-  const work = most.activations + most.workspace;
+  const workspace = most.workspace - most.releasable;
+  const work = most.activations + workspace;
   const gaps = fragmentation(work);
-  const parts = `${formatBytes(most.activations)} of ciphertexts, ${formatBytes(most.workspace)} of workspace, ${formatBytes(gaps)} between them, ${formatBytes(leastMemory(most) - work - gaps)} for keys, which are paged`;
+  const parts = `${formatBytes(most.activations)} of ciphertexts, ${formatBytes(workspace)} of workspace, ${formatBytes(gaps)} between them, ${formatBytes(leastMemory(most) - work - gaps)} for keys, which are paged`;
   let enough: number | undefined;
   const start = performance.now();
   let devices = planned.plan.devices * 2;

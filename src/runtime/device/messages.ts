@@ -27,6 +27,8 @@ export interface DeviceStart {
     readonly names: readonly KeyName[];
     readonly residentBytes: number;
   }[];
+  /** See {@link DeviceSetting} of the runner. */
+  readonly releaseTransforms: boolean;
   /** When the run began, in milliseconds since 1970. */
   readonly began: number;
 }

@@ -16,6 +16,7 @@ import {
   moduleOf,
   type Plan,
   type ReshapeStep,
+  releasesTransforms,
   type Some,
   type Step,
   sharesOf,
@@ -52,6 +53,8 @@ export interface DeviceSetting {
   readonly environment: Environment;
   readonly constants: Constants;
   readonly endpoint: Endpoint;
+  /** Transforms of bootstrapping are freed before operations that work with many ciphertexts. */
+  readonly releaseTransforms?: boolean;
   /** Evaluate operations on ciphertexts that are cut, by sharding; those that the plan has. */
   readonly cuts?: ReadonlyMap<ShardingName, Environment>;
 }
@@ -192,7 +195,8 @@ export class Runner {
   }
 
   #compute(step: ComputeStep, operation: Operation, part: Part): void {
-    const { program, environment, constants } = this.#setting;
+    const { program, environment, constants, releaseTransforms } = this.#setting;
+    if (releaseTransforms === true && releasesTransforms(program, operation)) environment.bootstrapper?.release();
     if (step.phase === "finish") {
       for (const [o, name] of operation.outputs.entries()) {
         for (const number of part.outputs[o] as readonly number[]) {

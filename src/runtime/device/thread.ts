@@ -60,6 +60,7 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     constants: weightsOf(start.weights),
     endpoint,
     cuts: environments.cuts,
+    releaseTransforms: start.releaseTransforms,
   });
   pulse = (): void => runner.pulse();
   let keyBytes = 0;

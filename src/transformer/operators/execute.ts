@@ -5,11 +5,11 @@
  */
 import { AegisError } from "../../base/errors.ts";
 import type { Ciphertext } from "../../ckks/index.ts";
-import { type Operation, type Part, type Program, type Tensor, wholePart } from "../../program/index.ts";
+import { type Operation, type Part, type Program, range, type Tensor, wholePart } from "../../program/index.ts";
 import type { FoldedWeights } from "../weights.ts";
 import { bootstrap } from "./bootstrap.ts";
 import type { Environment } from "./environment.ts";
-import { contextSums, finishContext } from "./long/context.ts";
+import { contextSums, contextsAtOnce, finishContext } from "./long/context.ts";
 import { denominatorSums, finishDenominators } from "./long/denominators.ts";
 import { finishLinear, linearSums } from "./long/linear.ts";
 import { giantsOf, splitLinear, sumLevel } from "./long/linear-split.ts";
@@ -67,6 +67,15 @@ export function sumShape(program: Graph, operation: Operation, o: number): SumSh
   }
 }
 
+/** Results whose sums are made one after another, since they share little: sums take more memory than results. */
+function apart(operation: Operation, outputs: Part["outputs"]): Part["outputs"][] {
+  const [first] = outputs;
+  if (operation.kind !== "context" || first === undefined || first.length === 0) return [outputs];
+  return range(Math.ceil(first.length / contextsAtOnce)).map((k) => [
+    first.slice(k * contextsAtOnce, (k + 1) * contextsAtOnce),
+  ]);
+}
+
 /**
  * Results of a part, for each output in the order of the part's numbers; the caller disposes of them.
  * Inputs are left unchanged.
@@ -80,13 +89,17 @@ export function executeOperation(
   part: Part = wholePart(program, operation),
 ): Ciphertext[][] {
   if (isSumming(program, operation)) {
-    const sums = partialSums(environment, program, operation, inputs, constants, part);
-    return sums.map((list, o) =>
-      list.map((partial, at) => {
-        using sum = partial;
-        return finishSum(environment, program, operation, o, part.outputs[o]?.[at] as number, sum, constants);
-      }),
-    );
+    const results = part.outputs.map((): Ciphertext[] => []);
+    for (const outputs of apart(operation, part.outputs)) {
+      const sums = partialSums(environment, program, operation, inputs, constants, { ...part, outputs });
+      for (const [o, list] of sums.entries())
+        for (const [at, partial] of list.entries()) {
+          using sum = partial;
+          const index = outputs[o]?.[at] as number;
+          results[o]?.push(finishSum(environment, program, operation, o, index, sum, constants));
+        }
+    }
+    return results;
   }
   const level = operation.level as number;
   const [first, second] = inputs;

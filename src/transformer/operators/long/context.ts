@@ -18,8 +18,8 @@ import type { Environment } from "../environment.ts";
 import { PartialSum } from "../sum.ts";
 import { babyStep, distinct, giantStep, turned } from "./scores.ts";
 
-/** Dimensions whose contexts are summed at a time: they read the same scores. */
-const dimensionsAtOnce = 2;
+/** Contexts that are summed at a time: they read the same scores. */
+export const contextsAtOnce = 2;
 
 /** Scores of a giant step, whatever their key block. */
 export function byGiant(environment: Environment, diagonals: readonly number[]) {
@@ -47,8 +47,8 @@ export function contextSums(
   const places = [...rows.values()].flat();
   const outputs = part.outputs[0] as readonly number[];
   const results: PartialSum[] = [];
-  for (let first = 0; first < outputs.length; first += dimensionsAtOnce) {
-    const few = outputs.slice(first, first + dimensionsAtOnce).map((output) => ({
+  for (let first = 0; first < outputs.length; first += contextsAtOnce) {
+    const few = outputs.slice(first, first + contextsAtOnce).map((output) => ({
       queryBlock: Math.floor(output / headSize),
       dimension: output % headSize,
     }));

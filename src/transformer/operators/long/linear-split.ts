@@ -8,7 +8,7 @@ import { inputFeatures, laneSet, outputFeatures } from "./features.ts";
 type Graph = Pick<Program, "tensors" | "geometry">;
 
 /** Turns of inputs that are hoisted at a time: each key serves all of them. */
-export const hoistsAtOnce = 8;
+export const hoistsAtOnce = 4;
 
 // Costs in rotations of a hoisted ciphertext over QP. They hardly depend on the level, since
 // rotations, keys and their bytes alike grow with digits × limbs.

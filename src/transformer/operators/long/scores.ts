@@ -18,7 +18,7 @@ import type { Environment } from "../environment.ts";
 import { PartialSum } from "../sum.ts";
 
 /** Dimensions whose rotated queries and keys are alive at a time: products of each are summed together. */
-export const dimensionsAtOnce = 4;
+export const dimensionsAtOnce = 2;
 
 /** Ciphertexts that are hoisted at a time: they share what is read of keys, and digits take memory. */
 const hoistedTogether = 2;
