@@ -176,6 +176,28 @@ describe("precision", () => {
     expect([scaled.level, scaled.scale]).toEqual([3, 3 * a.scale]);
   });
 
+  test("rotations made together are those made one by one", () => {
+    const { fixture, a, b } = operands(fixtures[0], 6, 256);
+    const { evaluator } = fixture;
+    using first = evaluator.hoist(a);
+    using second = evaluator.hoist(b);
+    for (const steps of [0, 3]) {
+      const together = evaluator.rotateTogether([first, second], steps);
+      for (const [i, hoisted] of [first, second].entries()) {
+        using alone = evaluator.rotateExtended(hoisted, steps);
+        const [mine, its] = [together[i], alone].map((one) => {
+          using down = evaluator.modDown(one);
+          return wordsOf(down);
+        });
+        expect(mine).toEqual(its);
+      }
+      for (const rotated of together) rotated[Symbol.dispose]();
+    }
+    using low = evaluator.dropLevel(b, 1);
+    using third = evaluator.hoist(low);
+    expect(() => evaluator.rotateTogether([first, third], 3)).toThrow(/differ in level/);
+  });
+
   test("hoisted and unhoisted rotations agree, and share the digits of one ciphertext", () => {
     const { fixture, a, x } = operands(fixtures[0], 6, 256);
     using hoisted = fixture.evaluator.hoist(a);

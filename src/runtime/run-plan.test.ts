@@ -35,8 +35,11 @@ beforeAll(async () => {
 
 afterAll(() => small.backend.dispose());
 
-async function run(plan: Plan, options: DeviceRunOptions = {}): Promise<PlanRunResult> {
-  const { devices: requirements, sent } = await planRequirements(small.program, small.context.parameters, plan);
+async function run(plan: Plan, options: DeviceRunOptions = {}, releaseTransforms = false): Promise<PlanRunResult> {
+  const { parameters } = small.context;
+  const { devices: requirements, sent } = await planRequirements(small.program, parameters, plan, {
+    releaseTransforms,
+  });
   const result = await server.inferOn(plan, input, { requirements, memoryBytes, ...options });
   expect(result.output.map(digestOfWords)).toEqual(expected);
   const { plannedBytes, measuredBytes, byCollective, byModule } = result.communication;
@@ -91,6 +94,17 @@ test("three devices without overlap; what comes back can be decrypted", async ()
     expect(exposedCommSeconds).toBeGreaterThan(0);
     expect(busySeconds).toBe(computeSeconds + exposedCommSeconds);
   }
+});
+
+test("transforms that are freed before attention are encoded again: the same result", async () => {
+  const plan = planOf(small, prefer(small, "axis"), { devices: 2, overlap: true });
+  await run(plan, {}, true);
+  const { parameters } = small.context;
+  const [kept, freed] = await Promise.all(
+    [false, true].map((releaseTransforms) => planRequirements(small.program, parameters, plan, { releaseTransforms })),
+  );
+  for (const [rank, { work }] of freed.devices.entries())
+    expect(work.ntt).toBeGreaterThan(kept.devices[rank].work.ntt);
 });
 
 test("four devices that share sums", async () => {

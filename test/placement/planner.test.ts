@@ -92,6 +92,18 @@ describe("BERT-Tiny at 512 tokens", () => {
     expect(plan("data").timeline.seconds / aegis.timeline.seconds).toBeGreaterThan(1.9);
   });
 
+  test("what may take longer sends no more, and is never behind the others", () => {
+    const rival = plan("megatron").timeline.seconds;
+    const plans = [0, 0.05, 0.2].map((slack) => plan("aegis", { slack }));
+    const [fastest] = plans;
+    for (const [i, { timeline, bytes }] of plans.entries()) {
+      expect(timeline.seconds).toBeLessThanOrEqual(Math.max(fastest.timeline.seconds, rival));
+      if (i > 0) expect(bytes.total).toBeLessThanOrEqual(plans[i - 1].bytes.total);
+    }
+    expect(plans[1].timeline.seconds).toBeLessThanOrEqual(1.05 * fastest.timeline.seconds);
+    expect(plans[2].bytes.total).toBeLessThan(fastest.bytes.total);
+  });
+
   test("dearer bytes are sent less", () => {
     const search = new Search(program, devices);
     const { parameters: ring, bootstrapInput, costs } = setting;

@@ -7,6 +7,7 @@ import {
   operationsSpec,
   randomVector,
   sharedBackend,
+  wordsOf,
   zip,
 } from "../../../test/support/ckks.ts";
 import { PrecisionTable } from "../../../test/support/precision.ts";
@@ -109,6 +110,19 @@ describe.each([
     }
     expect(used[1]).toBe(used[0]);
     expect(fixture.decryptor.decrypt(a)).toEqual(before);
+  });
+
+  test("transforms that were freed are made again, the same", () => {
+    const { fixture, bootstrapper } = boot;
+    using a = fixture.encrypt(randomVector(slots, 9), bootstrapper.inputLevel);
+    using first = bootstrapper.bootstrap(fixture.evaluator, a);
+    const { used } = fixture.context.backend.memory();
+    const { bytes } = bootstrapper;
+    bootstrapper.release();
+    expect(fixture.context.backend.memory().used).toBeLessThanOrEqual(used - bytes);
+    using again = bootstrapper.bootstrap(fixture.evaluator, a);
+    expect(wordsOf(again)).toEqual(wordsOf(first));
+    expect(bootstrapper.bytes).toBe(bytes);
   });
 
   test("the keys that are listed are the keys that are needed", () => {

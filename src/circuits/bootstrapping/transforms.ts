@@ -17,6 +17,18 @@ import {
  */
 const steps = { babySteps: 8, hoistedSteps: 4 } as const;
 
+/** Matrices that were made last, the oldest first: contexts that only count, and devices, ask for the same ones. */
+const made = new Map<string, readonly DiagonalMatrix[]>();
+const keptMatrices = 4;
+
+function remembered(key: string, make: () => readonly DiagonalMatrix[]): readonly DiagonalMatrix[] {
+  const matrices = made.get(key) ?? make();
+  made.delete(key);
+  made.set(key, matrices);
+  for (const oldest of made.keys()) if (made.size > keptMatrices) made.delete(oldest);
+  return matrices;
+}
+
 /**
  * Slots → coefficients, from `level` downwards.
  * @param gain what the scale of a ciphertext is multiplied by
@@ -30,7 +42,8 @@ export function toCoefficients(
   like?: readonly LinearTransform[],
 ): LinearTransform[] {
   const factors =
-    like?.map((transform) => transform.outline()) ?? withoutNegativeIndices(slotFactors(slots, level), "last");
+    like?.map((transform) => transform.outline()) ??
+    remembered(`coefficients ${slots} ${level}`, () => withoutNegativeIndices(slotFactors(slots, level), "last"));
   return factors.map((factor, i) => {
     const last = i === factors.length - 1;
     const scale = context.parameters.levelModulus(level - i) * (last ? gain : 1);
@@ -52,7 +65,9 @@ export function toSlots(
   packed: boolean,
   like?: readonly LinearTransform[],
 ): LinearTransform[] {
-  const matrices = like?.map((transform) => transform.outline()) ?? slotMatrices(slots, count, factor, packed);
+  const matrices =
+    like?.map((transform) => transform.outline()) ??
+    remembered(`slots ${slots} ${count} ${factor} ${packed}`, () => slotMatrices(slots, count, factor, packed));
   return matrices.map((matrix, i): LinearTransform => {
     const level = context.parameters.maximumLevel - i;
     const scale = context.parameters.levelModulus(level) * gain ** (1 / count);
