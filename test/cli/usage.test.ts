@@ -352,6 +352,7 @@ describe("a program or a plan that is not right", () => {
     ],
     ["aegis plan: no devices", () => plan("--devices", "0"), /--devices: expected 1 to 64, got "0"/],
     ["aegis plan: an unknown strategy", () => plan("--strategy", "x"), /strategy: expected one of .*got "x"/],
+    ["aegis plan: slack that is no percentage", () => plan("--slack", "-1"), /--slack: expected 0 to 100, got "-1"/],
     [
       "aegis plan: nowhere to write",
       () => plan("--tokens", "4", "--out", "/nowhere/plan.json"),
