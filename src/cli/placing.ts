@@ -23,8 +23,6 @@ import { pagingSeconds, type Session } from "./session.ts";
 const tableBytes = 2 ** 26;
 /** For finding out how many devices would do. */
 const patienceMilliseconds = 10_000;
-/** Between threads bytes are copies in memory: a plan that sends less is taken where it costs next to nothing. */
-const threadSlack = 0.01;
 
 export interface PlaceOptions {
   readonly devices: number;
@@ -62,8 +60,7 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
   // Planned with the times of the reference machine: measured ones differ from run to run, and a run that is
   // taken up again must have the plan that it was begun with.
   const planned = lazily(() => planSetting(program, parameters, digest, referenceTimes));
-  const planFor = (devices: number): Plan =>
-    makePlan(program, planned(), { ...options, devices, slack: threadSlack }).plan;
+  const planFor = (devices: number): Plan => makePlan(program, planned(), { ...options, devices }).plan;
   const plan = options.file === undefined ? planFor(options.devices) : await planFile(options.file, program, digest);
   const timeline = playPlan(program, plan, planSetting(program, parameters, digest, times).costs);
   const fitting = (needed: readonly Requirements[]): boolean =>

@@ -103,8 +103,7 @@ test("transforms that are freed before attention are encoded again: the same res
   const [kept, freed] = await Promise.all(
     [false, true].map((releaseTransforms) => planRequirements(small.program, parameters, plan, { releaseTransforms })),
   );
-  for (const [rank, { work }] of freed.devices.entries())
-    expect(work.ntt).toBeGreaterThan(kept.devices[rank].work.ntt);
+  for (const [rank, { work }] of freed.devices.entries()) expect(work.ntt).toBeGreaterThan(kept.devices[rank].work.ntt);
 });
 
 test("four devices that share sums", async () => {
