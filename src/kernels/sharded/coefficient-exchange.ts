@@ -6,7 +6,7 @@
  * of every P_j, one all-to-all.
  */
 import type { Limbs, RingKernels } from "../backend.ts";
-import { type BlockPermutation, blockPermutation, makeTwiddles, type Twiddles } from "./coefficient-tables.ts";
+import { BlockPermutation, makeTwiddles, type Twiddles } from "./coefficient-tables.ts";
 import type { Communicator } from "./communicator.ts";
 import { placeholderWords } from "./counting.ts";
 import { WordBuffer } from "./word-buffer.ts";
@@ -75,7 +75,8 @@ export class CoefficientExchange {
   automorphism(dst: Limbs, a: Limbs, element: number): void {
     const part = this.#part;
     const { rank, moves } = this.#communicator;
-    const { sources, positions } = this.#permutation(element);
+    const permutation = this.#permutation(element);
+    const { sources } = permutation;
     const source = sources[rank];
     const limbs = a.moduli.length;
     let words = moves ? this.#readAll(a) : placeholderWords(limbs * part.degree);
@@ -90,6 +91,7 @@ export class CoefficientExchange {
       part.automorphism(dst, a, element % (2 * part.degree)); // for the count of work
       return;
     }
+    const { positions } = permutation;
     const permuted = this.#limbWords.take(part.degree);
     for (const i of dst.moduli.keys()) {
       const base = i * part.degree;
@@ -186,7 +188,7 @@ export class CoefficientExchange {
 
   #permutation(element: number): BlockPermutation {
     const { rank, size } = this.#communicator;
-    const permutation = this.#permutations.get(element) ?? blockPermutation(this.#part, rank, size, element);
+    const permutation = this.#permutations.get(element) ?? new BlockPermutation(this.#part, rank, size, element);
     this.#permutations.set(element, permutation);
     return permutation;
   }

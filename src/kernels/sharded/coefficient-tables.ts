@@ -66,26 +66,40 @@ function pointsOf(part: RingKernels, rank: number, size: number, psi: number, q:
   return points;
 }
 
-/** Where the values of a rank come from under X → X^g: all from one rank. */
-export interface BlockPermutation {
+/**
+ * Where the values of a rank come from under X → X^g: all from one rank. Value e of a(X^g) is value e·g of
+ * a; e modulo 2n tells the rank, and so does e·g.
+ */
+export class BlockPermutation {
   /** Rank of the source of each rank's block. */
   readonly sources: readonly number[];
-  /** Position in the source's block of each value of this rank. */
-  readonly positions: Uint32Array;
-}
+  readonly #part: RingKernels;
+  readonly #rank: number;
+  readonly #size: number;
+  readonly #element: number;
+  #positions: Uint32Array | undefined;
 
-/** Value e of a(X^g) is value e·g of a; e modulo 2n tells the rank, and so does e·g. */
-export function blockPermutation(part: RingKernels, rank: number, size: number, element: number): BlockPermutation {
-  const logSize = Math.log2(size);
-  const order = 2 * size * part.degree;
-  const sourceOf = (position: number, block: number): number => {
-    const exponent = 2 * (size * reverseBits(position, part.logN) + reverseBits(block, logSize)) + 1;
-    return (((exponent * element) % order) - 1) / 2;
-  };
-  return {
-    sources: Array.from({ length: size }, (_, block) => reverseBits(sourceOf(0, block) % size, logSize)),
-    positions: Uint32Array.from({ length: part.degree }, (_, i) =>
-      reverseBits(Math.floor(sourceOf(i, rank) / size), part.logN),
-    ),
-  };
+  constructor(part: RingKernels, rank: number, size: number, element: number) {
+    this.#part = part;
+    this.#rank = rank;
+    this.#size = size;
+    this.#element = element;
+    const logSize = Math.log2(size);
+    this.sources = Array.from({ length: size }, (_, block) => reverseBits(this.#sourceOf(0, block) % size, logSize));
+  }
+
+  /** Position in the source's block of each value of this rank; made when values move first. */
+  get positions(): Uint32Array {
+    const { degree, logN } = this.#part;
+    this.#positions ??= Uint32Array.from({ length: degree }, (_, i) =>
+      reverseBits(Math.floor(this.#sourceOf(i, this.#rank) / this.#size), logN),
+    );
+    return this.#positions;
+  }
+
+  #sourceOf(position: number, block: number): number {
+    const size = this.#size;
+    const exponent = 2 * (size * reverseBits(position, this.#part.logN) + reverseBits(block, Math.log2(size))) + 1;
+    return (((exponent * this.#element) % (2 * size * this.#part.degree)) - 1) / 2;
+  }
 }
