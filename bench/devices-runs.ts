@@ -14,7 +14,7 @@ import { loadModel, type Session } from "../src/cli/session.ts";
 import { Client } from "../src/client/index.ts";
 import { createBackend } from "../src/kernels/index.ts";
 import type { Checkpoint } from "../src/model/index.ts";
-import { checkStrategy, makePlan, planSetting } from "../src/placement/index.ts";
+import { checkStrategy, type DeviceMemory, planMemory, planSetting } from "../src/placement/index.ts";
 import { describeOperation, type Program } from "../src/program/index.ts";
 import {
   defaultDeviceMemory,
@@ -158,7 +158,7 @@ export async function runDevices(options: DevicesOptions, report: (what: string)
       placed.push(await place(session, { devices, strategy, overlap, memoryBytes: defaultDeviceMemory }));
     }
     const setting = planSetting(program, parameters, digestOf(program), times);
-    const planned = placed.map(({ plan }) => makePlan(program, setting, plan).memory);
+    const planned = placed.map(({ plan }) => planMemory(program, plan, parameters, setting.samples));
     using client = new Client(context, checkpoint, insecureRandomness(seed));
     const keysStart = performance.now();
     const names = new Map(placed.flatMap(({ keys }) => keys).map((key) => [`${key.name} ${key.level}`, key]));
@@ -241,7 +241,7 @@ function sameOutput(runs: readonly Run[]): string {
 }
 
 /** Bytes of a plan's devices at their fullest moments over those of the single device, without keys. */
-function relative(planned: readonly ReturnType<typeof makePlan>["memory"][], index: number): number[] {
+function relative(planned: readonly (readonly DeviceMemory[])[], index: number): number[] {
   const bytes = planned.map((devices) => devices.map(({ activations, workspace }) => activations + workspace));
   return (bytes[index] as number[]).map((all) => all / (bytes[0]?.[0] as number));
 }
