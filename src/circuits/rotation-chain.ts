@@ -61,10 +61,12 @@ export class Turn implements Disposable {
 
   /** As {@link Turn.rotateTogether}, over Q. */
   static rotateOverQ(turns: readonly Turn[], steps: number): Ciphertext[] {
-    return Turn.rotateTogether(turns, steps).map((rotated, i) => {
-      using extended = rotated;
-      return (turns[i] as Turn).#evaluator.modDown(extended);
-    });
+    const [first] = turns;
+    if (first === undefined) return [];
+    return first.#evaluator.rotateHoistedTogether(
+      turns.map((turn) => turn.#hoisted),
+      steps,
+    );
   }
 
   /** Frees what rotations from here do not need. */

@@ -37,9 +37,6 @@ const prices = [0.2, 0.5, 1, 2, 4, 8];
 type Prices = Readonly<Record<ModuleName, number>>;
 
 const free: Prices = { feedForward: 0, selfAttention: 0, other: 0 };
-const leanest = (candidates: readonly Candidate[]): Candidate =>
-  candidates.reduce((a, b) => (b.bytes.total < a.bytes.total ? b : a));
-
 const bytesAlone: Prices = { feedForward: 1, selfAttention: 1, other: 1 };
 
 /** What a planner knows of the machine and the program besides the program itself. */
@@ -99,6 +96,9 @@ export function planWith(
 
 /** A plan with its time and bytes. */
 type Candidate = Omit<Planned, "memory">;
+
+const leanest = (candidates: readonly Candidate[]): Candidate =>
+  candidates.reduce((a, b) => (b.bytes.total < a.bytes.total ? b : a));
 
 /** Searches of one program, kept for all that is planned with one setting. */
 const searches = new WeakMap<PlanSetting, Map<number, Search>>();

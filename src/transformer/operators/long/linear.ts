@@ -3,7 +3,9 @@
  * by its diagonals over the lanes of a token. Weights depend on the lane only, so a diagonal encodes
  * into the subring of degree 2·lanes. Rotations that would cross a token's border have no weight.
  *
- * Products are summed over QP. Diagonals are split into baby steps and giant steps, which rotate the
+ * Products are summed over QP (double hoisting), or over Q where many outputs read the same rotations: a
+ * ModDown of each rotation is then less work than the special primes in every product, and every output is
+ * summed at its own level. Diagonals are split into baby steps and giant steps, which rotate the
  * inputs before or the sums afterwards: the fewer ciphertexts are rotated more. Keys pass by outermost:
  * several inputs and their giant steps are hoisted, and one baby step of all of them follows another.
  */

@@ -17,11 +17,8 @@ import {
 import type { Environment } from "../environment.ts";
 import { PartialSum } from "../sum.ts";
 
-/** Dimensions whose rotated queries and keys are alive at a time: products of each are summed together. */
-export const dimensionsAtOnce = 2;
-
-/** Ciphertexts that are hoisted at a time: they share what is read of keys, and digits take memory. */
-const hoistedTogether = 2;
+/** Dimensions whose queries and keys are hoisted and rotated at a time: their products are summed together. */
+const dimensionsAtOnce = 2;
 
 /** Slots that turn queries (and contexts back) by one giant step. */
 export function giantStep(geometry: Geometry): number {
@@ -103,7 +100,7 @@ export function finishScores(environment: Environment, operation: ScoresOperatio
   return environment.evaluator.addConstant(rescaled, operation.constant);
 }
 
-/** Rotations of each ciphertext by multiples of `step`, sharing one ModUp; keys are read once for a few ciphertexts. */
+/** Rotations of each ciphertext by multiples of `step`, sharing one ModUp; all are hoisted at once and share what is read of keys. */
 export function turned(
   environment: Environment,
   operands: readonly Ciphertext[],
@@ -112,18 +109,14 @@ export function turned(
   step: number,
 ): Map<number, Ciphertext>[] {
   const { evaluator } = environment;
-  const results: Map<number, Ciphertext>[] = [];
-  for (let first = 0; first < operands.length; first += hoistedTogether) {
-    const few = operands.slice(first, first + hoistedTogether).map((a) => environment.at(a, level));
-    const mine = few.map(() => new Map<number, Ciphertext>());
-    results.push(...mine);
-    const hoisted = multiples.every((k) => k === 0) ? [] : few.map((a) => evaluator.hoist(a));
-    for (const k of multiples) {
-      const rotations = k === 0 ? few.map((a) => a.clone()) : evaluator.rotateHoistedTogether(hoisted, k * step);
-      for (const [i, rotation] of rotations.entries()) mine[i]?.set(k, rotation);
-    }
-    for (const one of [...hoisted, ...few]) one[Symbol.dispose]();
+  const low = operands.map((a) => environment.at(a, level));
+  const results = operands.map(() => new Map<number, Ciphertext>());
+  const hoisted = multiples.every((k) => k === 0) ? [] : low.map((a) => evaluator.hoist(a));
+  for (const k of multiples) {
+    const rotations = k === 0 ? low.map((a) => a.clone()) : evaluator.rotateHoistedTogether(hoisted, k * step);
+    for (const [i, rotation] of rotations.entries()) results[i]?.set(k, rotation);
   }
+  for (const one of [...hoisted, ...low]) one[Symbol.dispose]();
   return results;
 }
 
