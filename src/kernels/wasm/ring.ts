@@ -21,6 +21,11 @@ import { type ModulusConstants, powerModulo, residueSumPlan } from "./modulus.ts
  */
 const blockLength = 2048;
 
+/** Where a kernel is told that operands come from: what it does not know it guesses from their number. */
+const fromAnywhere = 0;
+const fromMemory = 1;
+const fromCache = 2;
+
 export class WasmRing implements RingKernels {
   readonly backend: Backend;
   readonly logN: number;
@@ -188,7 +193,7 @@ export class WasmRing implements RingKernels {
       this.zero(dst1);
     }
     for (let i = 0; i < dst0.moduli.length; i++)
-      this.#sumPair(dst0, dst1, a, b0, b1, i, 0, this.degree, accumulate, logRun, streamed ? 1 : 0);
+      this.#sumPair(dst0, dst1, a, b0, b1, i, 0, this.degree, accumulate, logRun, streamed ? fromMemory : fromAnywhere);
   }
 
   multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
@@ -199,7 +204,7 @@ export class WasmRing implements RingKernels {
       for (let start = 0; start < this.degree; start += length) {
         for (const { dst, a, b } of sums) {
           if (dst.length === 1) this.#sum(dst[0], a, b[0], i, start, length, accumulate, logRun);
-          else this.#sumPair(dst[0], dst[1], a, b[0], b[1], i, start, length, accumulate, logRun, 2);
+          else this.#sumPair(dst[0], dst[1], a, b[0], b[1], i, start, length, accumulate, logRun, fromCache);
         }
       }
     }
@@ -255,7 +260,7 @@ export class WasmRing implements RingKernels {
     length: number,
     accumulate: boolean,
     logRun: number,
-    streamed: number,
+    source: number,
   ): void {
     const { kernels, termList, termAddress } = this.#core;
     const compact = i * (4 * (this.degree >>> logRun) + limbPadding) + 4 * (start >>> logRun);
@@ -283,7 +288,7 @@ export class WasmRing implements RingKernels {
         steps,
         accumulate || first > 0 ? 1 : 0,
         logRun,
-        streamed,
+        source,
       );
     }
   }

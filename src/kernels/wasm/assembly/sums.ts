@@ -320,7 +320,10 @@ function runLoop(
   }
 }
 
-/** As {@link multiplySum} with `count` triples of addresses (a, b0, b1) and two results. */
+/**
+ * As {@link multiplySum} with `count` triples of addresses (a, b0, b1) and two results. `streamed`: operands
+ * come from main memory (1), from a cache (2), or it is not known (0).
+ */
 export function multiplySumPair(
   dst0: usize, dst1: usize, terms: usize, count: u32, n: u32, q: u32, qi: u32,
   interval: u32, t: u32, steps: u32, add: u32, logRun: u32, streamed: u32,
