@@ -9,6 +9,7 @@
 import type { Limbs } from "../kernels/backend.ts";
 import type { Poly } from "../ring/poly.ts";
 import type { Context } from "./context.ts";
+import { Digits, type ProductSteps, productsByLimbs } from "./key-products.ts";
 import type { LoadedKey } from "./key-store.ts";
 import { keyModuli } from "./keys.ts";
 
@@ -51,18 +52,6 @@ export function decompose(context: Context, poly: Limbs, level: number, specialC
   return digits;
 }
 
-/** What else happens to a product with a key while its limbs are in the cache. */
-export interface ProductSteps {
-  /** Polynomials over Q: P times them is added to the parts. */
-  readonly lifted?: readonly (Limbs | undefined)[];
-  /** An extended polynomial added to part 0. */
-  readonly added?: Limbs;
-  /** Galois element of an automorphism after that. */
-  readonly element?: number;
-  /** Sum that the parts are added to at last; otherwise they are fresh. */
-  readonly into?: readonly [Poly, Poly];
-}
-
 /** Σ_d digit_d · key_d: two extended polynomials (parts 0 and 1). */
 export function keyProduct(
   context: Context,
@@ -79,12 +68,8 @@ export function keyProducts(
   factors: readonly { readonly digits: readonly Poly[]; readonly steps: ProductSteps }[],
   key: LoadedKey,
 ): (readonly [Poly, Poly])[] {
-  const { digits } = factors[0] as (typeof factors)[number];
-  const basis = (digits[0] as Poly).moduli;
-  const operands = factors.map(
-    ({ digits, steps }): Factor => ({ digit: (d, i) => (digits[d] as Poly).limb(i), steps }),
-  );
-  return productsByLimbs(context, basis, digits.length, operands, key);
+  const operands = factors.map(({ digits, steps }) => ({ digits: new Digits(context.ring, digits), steps }));
+  return multiplyByKey(context, operands, key);
 }
 
 /** ModUp and {@link keyProduct} of one polynomial at `level` in one. */
@@ -96,83 +81,28 @@ export function keySwitch(
   steps: ProductSteps = {},
 ): readonly [Poly, Poly] {
   const { ring, parameters } = context;
+  const { specialCount } = key;
   if (context.exchanges.inTransforms) {
-    const digits = decompose(context, poly, level, key.specialCount);
+    const digits = decompose(context, poly, level, specialCount);
     const parts = keyProduct(context, digits, key, steps);
     for (const digit of digits) digit.dispose();
     return parts;
   }
-  // Limb by limb: a limb of a digit is multiplied while it is in the cache.
-  const ranges = parameters.digitsAt(level);
-  const digits = raiseDigits(context, poly, level, key.specialCount);
-  const limbOf = (d: number, i: number): Limbs => {
-    const [from, to] = ranges[d] as readonly [number, number];
-    const own = i - key.specialCount;
-    if (own >= from && own < to) return ring.limb(poly, own);
-    const limb = (digits[d] as Poly).limb(i);
-    ring.kernels.forwardNtt(limb);
-    return limb;
-  };
-  const { moduli } = digits[0] as Poly;
-  const [parts] = productsByLimbs(context, moduli, digits.length, [{ digit: limbOf, steps }], key);
+  // A limb of a digit is transformed when it is multiplied, while it is in the cache.
+  const digits = raiseDigits(context, poly, level, specialCount);
+  const source = { poly, ranges: parameters.digitsAt(level), specialCount };
+  const [parts] = multiplyByKey(context, [{ digits: new Digits(ring, digits, source), steps }], key);
   for (const digit of digits) digit.dispose();
   return parts as readonly [Poly, Poly];
 }
 
-/** What is multiplied by a key: limb i of digit d, and what follows. */
-interface Factor {
-  readonly digit: (d: number, i: number) => Limbs;
-  readonly steps: ProductSteps;
-}
-
-function productsByLimbs(
+function multiplyByKey(
   context: Context,
-  basis: readonly number[],
-  digitCount: number,
-  factors: readonly Factor[],
+  factors: readonly { readonly digits: Digits; readonly steps: ProductSteps }[],
   key: LoadedKey,
 ): (readonly [Poly, Poly])[] {
-  const { ring } = context;
-  const { kernels } = ring;
-  const results = factors.map(
-    ({ steps: { into } }) => into ?? ([ring.poly(basis, "ntt"), ring.poly(basis, "ntt")] as const),
-  );
-  using scratch = ring.poly(basis.slice(0, 2), "ntt");
-  using scratch2 = ring.poly(basis.slice(0, 2), "ntt");
-  const scalars = liftScalars(context, basis.slice(key.specialCount), key.specialCount);
-  const indices = Array.from({ length: digitCount }, (_, d) => d);
-  for (const [i, modulus] of basis.entries()) {
-    const moduli = ring.singles[modulus] as readonly number[];
-    const at = (poly: Poly, k: number): Limbs => ({ address: poly.limb(k).address, moduli });
-    const keyLimbs = (half: readonly Poly[]): Limbs[] => indices.map((d) => (half[d] as Poly).limb(i));
-    const [keyB, keyA] = [keyLimbs(key.b), keyLimbs(key.a)];
-    for (const [f, { digit, steps }] of factors.entries()) {
-      const { lifted = [], added, element, into } = steps;
-      const targets = (results[f] as readonly [Poly, Poly]).map((part) => part.limb(i));
-      const direct = element === undefined && into === undefined;
-      const product = direct ? targets : [at(scratch, 0), at(scratch, 1)];
-      const [product0, product1] = product as [Limbs, Limbs];
-      const limbs = indices.map((d) => digit(d, i));
-      kernels.multiplySumPair(product0, product1, limbs, keyB, keyA, false, 0, f === 0);
-      const own = i - key.specialCount;
-      for (const [k, part] of lifted.entries()) {
-        if (part !== undefined && own >= 0)
-          kernels.multiplyScalarAdd(product[k] as Limbs, ring.limb(part, own), scalars.subarray(own, own + 1));
-      }
-      if (added !== undefined) kernels.add(product0, product0, ring.limb(added, i));
-      if (direct) continue;
-      for (const [k, target] of targets.entries()) {
-        let source = product[k] as Limbs;
-        if (element !== undefined) {
-          const permuted = into === undefined ? target : at(scratch2, k);
-          kernels.automorphism(permuted, source, element);
-          source = permuted;
-        }
-        if (into !== undefined) kernels.add(target, target, source);
-      }
-    }
-  }
-  return results;
+  const { basis } = (factors[0] as (typeof factors)[number]).digits;
+  return productsByLimbs(context, factors, key, liftScalars(context, basis.slice(key.specialCount), key.specialCount));
 }
 
 /** ModDown: divides an extended polynomial by P, into a fresh polynomial over Q at `level`. */

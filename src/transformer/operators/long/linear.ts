@@ -57,30 +57,31 @@ export function linearSums(
       );
     });
     if (here.every((places) => places.length === 0)) continue;
-    const turning = terms.map((term): Turning => {
+    const diagonalsOf = (term: number): Diagonal[] => {
       const diagonals: Diagonal[] = [];
       for (const [o, places] of here.entries()) {
         const weights = folded[o];
         if (weights === undefined) continue;
         const output = tensors[operation.outputs[o] as string] as Tensor;
         const giants = giantsOf(split, o);
-        for (const { at, place } of places) {
-          const rows = sums[o]?.[at] as Row[];
-          for (const { giant, baby, values } of blockDiagonals(
-            geometry,
+        const block = { weights, input: source, output };
+        for (const { at, place } of places)
+          addDiagonals(
+            diagonals,
+            sums[o]?.[at] as Row[],
             split,
-            { weights, input: source, output },
-            place,
-            term,
-          )) {
-            const after = split.giants === "sums" ? giants.indexOf(giant) : 0;
-            const row = rows[after] as Row;
-            diagonals.push({ row, turn: split.giants === "inputs" ? giant : 0, baby, values });
-          }
-        }
+            giants,
+            blockDiagonals(geometry, split, block, place, term),
+          );
       }
-      return { operand: input[block * source.count + term] as Ciphertext, diagonals };
-    });
+      return diagonals;
+    };
+    const turning = terms.map(
+      (term): Turning => ({
+        operand: input[block * source.count + term] as Ciphertext,
+        diagonals: diagonalsOf(term),
+      }),
+    );
     sumTurns(environment, turning, split, level);
   }
   return sums.map((outputs) =>
@@ -90,6 +91,20 @@ export function linearSums(
       return new PartialSum(parts, level, scale);
     }),
   );
+}
+
+/** Adds the diagonals of a block, with the rows that their products go to. */
+function addDiagonals(
+  diagonals: Diagonal[],
+  rows: readonly Row[],
+  split: LinearSplit,
+  giants: readonly number[],
+  block: readonly BlockDiagonal[],
+): void {
+  for (const { giant, baby, values } of block) {
+    const row = rows[split.giants === "sums" ? giants.indexOf(giant) : 0] as Row;
+    diagonals.push({ row, turn: split.giants === "inputs" ? giant : 0, baby, values });
+  }
 }
 
 /** The output ciphertext of a total: giant steps, division by P (if over QP) and the level's modulus, bias. */
@@ -185,11 +200,7 @@ function sumTurns(
       const { operand, diagonals } = input;
       const chain = chains.get(input) ?? new RotationChain(evaluator, operand, level, slots, babySteps);
       chains.set(input, chain);
-      return {
-        turn: chain.at(turn),
-        diagonals: diagonals.filter((diagonal) => diagonal.turn === turn),
-        scale: operand.scale,
-      };
+      return { turn: chain.at(turn), diagonals: byBabyStep(diagonals, turn), scale: operand.scale };
     });
     accumulate(environment, group, basis);
     for (const [input, chain] of chains) {
@@ -200,8 +211,22 @@ function sumTurns(
   }
 }
 
+/** Diagonals of one turn, by baby step. */
+type ByBabyStep = ReadonlyMap<number, readonly Diagonal[]>;
+
+function byBabyStep(diagonals: readonly Diagonal[], turn: number): ByBabyStep {
+  const found = new Map<number, Diagonal[]>();
+  for (const diagonal of diagonals) {
+    if (diagonal.turn !== turn) continue;
+    const alike = found.get(diagonal.baby);
+    if (alike === undefined) found.set(diagonal.baby, [diagonal]);
+    else alike.push(diagonal);
+  }
+  return found;
+}
+
 /** Hoisted turns, the diagonals that their rotations are multiplied by, and the scale of the turned inputs. */
-type Group = readonly { turn: Turn; diagonals: readonly Diagonal[]; scale: number }[];
+type Group = readonly { turn: Turn; diagonals: ByBabyStep; scale: number }[];
 
 /**
  * rows += diagonals ⊙ rotations, by as many baby steps at a time as rotations may be alive. Turns
@@ -209,7 +234,7 @@ type Group = readonly { turn: Turn; diagonals: readonly Diagonal[]; scale: numbe
  * they are made over QP for it.
  */
 function accumulate(environment: Environment, group: Group, basis: LinearSplit["basis"]): void {
-  const babies = new Set(group.flatMap(({ diagonals }) => diagonals.map(({ baby }) => baby)));
+  const babies = new Set(group.flatMap(({ diagonals }) => [...diagonals.keys()]));
   babies.delete(0);
   const ascending = [...babies].sort((a, b) => a - b);
   const atOnce = Math.max(1, Math.floor(rotationsAtOnce / group.length));
@@ -231,48 +256,99 @@ function multiplySums(
   babies: readonly number[],
   basis: LinearSplit["basis"],
 ): void {
-  const { kernels } = environment.evaluator.context.ring;
-  const extended = basis === "QP";
-  const made: Disposable[] = [];
-  const byRow = new Map<Row, { plaintexts: Plaintext[]; rotated: Rotated[] }>();
+  const made: Rotated[] = [];
+  const products = new Map<Row, RowProducts>();
   for (const step of babies) {
-    const reading = group.flatMap(({ turn, diagonals, scale }) => {
-      const mine = diagonals.filter(({ baby }) => baby === step);
-      return mine.length === 0 ? [] : [{ turn, mine, scale }];
-    });
+    const reading = group.filter(({ diagonals }) => diagonals.has(step));
     const turns = reading.map(({ turn }) => turn);
-    const rotations =
-      step === 0 ? turns.map((turn) => (extended ? turn.extended : turn.ciphertext)) : rotate(turns, step, basis);
+    const rotations = rotate(turns, step, basis);
     if (step !== 0) made.push(...rotations);
-    for (const [i, { mine, scale }] of reading.entries()) {
-      for (const { row, values } of mine) {
-        const terms = byRow.get(row) ?? { plaintexts: [], rotated: [] };
-        const options = { level: row.level, scale: row.scale / scale, use: "product", extended } as const;
-        terms.plaintexts.push(environment.encoder.encode(values, options));
-        terms.rotated.push(rotations[i] as Rotated);
-        byRow.set(row, terms);
+    for (const [i, { diagonals, scale }] of reading.entries()) {
+      const rotated = rotations[i] as Rotated;
+      for (const { row, values } of diagonals.get(step) as readonly Diagonal[]) {
+        let terms = products.get(row);
+        if (terms === undefined) products.set(row, (terms = new RowProducts(row, basis === "QP")));
+        terms.add(environment, values, rotated, scale);
       }
     }
   }
-  // Rows read the same rotations, those of lower levels their first limbs.
-  const alike = new Map<string, { logRun: number; sums: ProductSums[] }>();
-  for (const [{ parts, level }, { plaintexts, rotated }] of byRow) {
-    const { logRun } = plaintexts[0] as Plaintext;
-    const { length } = parts[0].moduli;
-    const limbs = (k: 0 | 1): Limbs[] => rotated.map((one) => (one.parts[k] as Poly).limbs(0, length));
-    const like = alike.get(`${level} ${logRun}`) ?? { logRun, sums: [] };
-    like.sums.push({ dst: parts, a: plaintexts.map(({ poly }) => poly), b: [limbs(0), limbs(1)] });
-    alike.set(`${level} ${logRun}`, like);
-  }
-  for (const { logRun, sums } of alike.values()) kernels.multiplySums(sums, true, logRun);
-  for (const { plaintexts } of byRow.values()) for (const plaintext of plaintexts) plaintext.dispose();
+  const { kernels } = environment.evaluator.context.ring;
+  for (const { logRun, sums } of alikeSums(products.values())) kernels.multiplySums(sums, true, logRun);
+  for (const terms of products.values()) terms.dispose();
   for (const rotated of made) rotated[Symbol.dispose]();
+}
+
+/** What is to be added to a row. */
+class RowProducts {
+  readonly row: Row;
+  readonly #extended: boolean;
+  readonly #plaintexts: Plaintext[] = [];
+  readonly #rotated: Rotated[] = [];
+
+  constructor(row: Row, extended: boolean) {
+    this.row = row;
+    this.#extended = extended;
+  }
+
+  get logRun(): number {
+    return (this.#plaintexts[0] as Plaintext).logRun;
+  }
+
+  add({ encoder }: Environment, values: Float64Array, rotated: Rotated, scale: number): void {
+    const { row } = this;
+    const options = { level: row.level, scale: row.scale / scale, use: "product", extended: this.#extended } as const;
+    this.#plaintexts.push(encoder.encode(values, options));
+    this.#rotated.push(rotated);
+  }
+
+  /** Rows read the same rotations, those of lower levels their first limbs. */
+  get sums(): ProductSums {
+    const { parts } = this.row;
+    const { length } = parts[0].moduli;
+    const a: Limbs[] = [];
+    const b0: Limbs[] = [];
+    const b1: Limbs[] = [];
+    for (let t = 0; t < this.#plaintexts.length; t++) {
+      const rotated = this.#rotated[t] as Rotated;
+      a.push((this.#plaintexts[t] as Plaintext).poly);
+      b0.push((rotated.parts[0] as Poly).limbs(0, length));
+      b1.push((rotated.parts[1] as Poly).limbs(0, length));
+    }
+    return { dst: parts, a, b: [b0, b1] };
+  }
+
+  dispose(): void {
+    for (const plaintext of this.#plaintexts) plaintext.dispose();
+  }
+}
+
+/** Sums that can be made together: at one level, with runs of one length. */
+function alikeSums(products: Iterable<RowProducts>): Iterable<{ logRun: number; sums: ProductSums[] }> {
+  const alike = new Map<string, { logRun: number; sums: ProductSums[] }>();
+  for (const terms of products) {
+    const { row, logRun, sums } = terms;
+    const key = `${row.level} ${logRun}`;
+    let like = alike.get(key);
+    if (like === undefined) alike.set(key, (like = { logRun, sums: [] }));
+    like.sums.push(sums);
+  }
+  return alike.values();
 }
 
 type Rotated = ExtendedCiphertext | Ciphertext;
 
+/** Rotations by `steps`; the turns themselves for 0, which stay theirs. */
 function rotate(turns: readonly Turn[], steps: number, basis: LinearSplit["basis"]): Rotated[] {
-  return basis === "QP" ? Turn.rotateTogether(turns, steps) : Turn.rotateOverQ(turns, steps);
+  const extended = basis === "QP";
+  if (steps === 0) return turns.map((turn) => (extended ? turn.extended : turn.ciphertext));
+  return extended ? Turn.rotateTogether(turns, steps) : Turn.rotateOverQ(turns, steps);
+}
+
+/** A diagonal, split into steps. */
+interface BlockDiagonal {
+  readonly giant: number;
+  readonly baby: number;
+  readonly values: Float64Array;
 }
 
 /** Non-zero diagonals that take input ciphertext `from` to output ciphertext `to`, shifted for their giant steps. */
@@ -282,11 +358,11 @@ function blockDiagonals(
   { weights, input, output }: { weights: FoldedWeights; input: Tensor; output: Tensor },
   to: number,
   from: number,
-): { giant: number; baby: number; values: Float64Array }[] {
+): BlockDiagonal[] {
   const { lanes } = geometry;
   const inputFeature = inputFeatures(geometry, input);
   const outputFeature = outputFeatures(geometry, output);
-  const found = new Map<number, { giant: number; baby: number; values: Float64Array }>();
+  const found = new Map<number, BlockDiagonal>();
   for (let lane = 0; lane < lanes; lane++) {
     const row = outputFeature(to, lane);
     if (row === undefined || row >= weights.rows) continue;
