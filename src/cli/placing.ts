@@ -21,6 +21,8 @@ import { pagingSeconds, type Session } from "./session.ts";
 
 /** Of a device's memory, for what kernels keep. */
 const tableBytes = 2 ** 26;
+/** Devices here are threads of one host, which share its memory; what they send are copies. */
+const spare = "memory";
 /** For finding out how many devices would do. */
 const patienceMilliseconds = 10_000;
 
@@ -60,7 +62,7 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
   // Planned with the times of the reference machine: measured ones differ from run to run, and a run that is
   // taken up again must have the plan that it was begun with.
   const planned = lazily(() => planSetting(program, parameters, digest, referenceTimes));
-  const planFor = (devices: number): Plan => makePlan(program, planned(), { ...options, devices }).plan;
+  const planFor = (devices: number): Plan => makePlan(program, planned(), { ...options, devices, spare }).plan;
   const plan = options.file === undefined ? planFor(options.devices) : await planFile(options.file, program, digest);
   const timeline = playPlan(program, plan, planSetting(program, parameters, digest, times).costs);
   const fitting = (needed: readonly Requirements[]): boolean =>

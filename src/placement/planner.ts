@@ -10,8 +10,9 @@ import type { Parameters } from "../ckks/index.ts";
 import { checkRanks, type ShardingName } from "../kernels/index.ts";
 import { type Operation, type Program, range } from "../program/index.ts";
 import { defaultChunkBytes } from "../transformer/index.ts";
+import type { ChunkSize } from "./chunking.ts";
 import { expand } from "./expand.ts";
-import { type DeviceMemory, leastMemory, memoryByDevice, planMemory } from "./memory.ts";
+import { type DeviceMemory, leastMemory, planMemory } from "./memory.ts";
 import { bytesOf, type ModuleName, moduleOf, type Plan, type Step } from "./plan.ts";
 import type { Samples } from "./samples.ts";
 import { Search } from "./search.ts";
@@ -23,6 +24,16 @@ export const maximumDevices = 64;
 
 /** How much longer than the fastest plan one may take that sends less, by default. */
 export const defaultSlack = 0.05;
+
+/**
+ * What a plan that is a little slower may spare: bytes on their way, or memory of the fullest device. Links
+ * between machines are scarce; between threads of one host bytes are copies, and all share its memory.
+ */
+export const spares = ["bytes", "memory"] as const;
+
+export type Spare = (typeof spares)[number];
+
+export const defaultSpare: Spare = "bytes";
 
 /** Cutting all ciphertexts of a program is tried when it is expected to take less than this times the best. */
 const near = 1.05;
@@ -54,8 +65,10 @@ export interface PlanOptions {
   readonly devices: number;
   readonly strategy: StrategyName;
   readonly overlap?: boolean;
-  /** By what share of its time the fastest plan may be exceeded by one that sends less and is ahead of all rivals. */
+  /** By what share of its time the fastest plan may be exceeded by one that spares something and is ahead of all rivals. */
   readonly slack?: number;
+  /** What the slack is spent on; by default {@link defaultSpare}. */
+  readonly spare?: Spare;
   /** Bytes of sums that an operation may work on at a time; by default what the memory allows. */
   readonly chunkBytes?: number;
   /** Memory of a device; plans that need more are taken only where none needs less. */
@@ -70,7 +83,7 @@ export interface Planned {
   readonly memory: readonly DeviceMemory[];
   readonly bytes: Readonly<Record<ModuleName | "total", number>>;
   /** Bytes of sums that an operation works on at a time. */
-  readonly chunkBytes: number;
+  readonly chunks: ChunkSize;
 }
 
 export function makePlan(program: Program, setting: PlanSetting, options: PlanOptions): Planned {
@@ -97,8 +110,14 @@ export function planWith(
 /** A plan with its time and bytes. */
 type Candidate = Omit<Planned, "memory">;
 
-const leanest = (candidates: readonly Candidate[]): Candidate =>
-  candidates.reduce((a, b) => (b.bytes.total < a.bytes.total ? b : a));
+function least<T>(values: readonly T[], of: (value: T) => number): T {
+  const sizes = values.map(of);
+  return values[sizes.indexOf(Math.min(...sizes))] as T;
+}
+
+function bytesSent({ bytes }: Candidate): number {
+  return bytes.total;
+}
 
 /** Searches of one program, kept for all that is planned with one setting. */
 const searches = new WeakMap<PlanSetting, Map<number, Search>>();
@@ -118,7 +137,8 @@ class Planner {
   readonly #options: PlanOptions;
   readonly #search: Search;
   /** Chunk sizes to try, largest first. */
-  #sizes: readonly number[];
+  #sizes: readonly ChunkSize[];
+  readonly #memories = new WeakMap<Plan, readonly DeviceMemory[]>();
   /** The sharding that any ciphertext may be cut by, if one comes near the best on its own. */
   #everywhere: readonly ShardingName[] = [];
 
@@ -132,20 +152,23 @@ class Planner {
 
   /**
    * Of all plans that are no slower than any rival and hardly slower than the fastest, the one that
-   * sends least.
+   * sends least, or that leaves the fullest device most memory.
    */
   best(): Candidate {
     const sizes = this.#sizes;
     // Rivals in the chunks that are fastest, whether they fit or not.
     this.#sizes = sizes.slice(0, 1);
     const rivals = (["megatron", "tensor", "data"] as const).map((strategy) => this.follow(strategy));
+    const { spare = defaultSpare } = this.#options;
+    return spare === "memory" ? this.#roomiest(sizes, rivals) : this.#leanest(sizes, rivals);
+  }
+
+  /** Of the largest chunks with which it fits, the plan that sends least. */
+  #leanest(sizes: readonly ChunkSize[], rivals: readonly Candidate[]): Candidate {
     let tightest: Candidate | undefined;
-    // Of the largest chunks with which it fits, or something near it that sends less.
     for (const size of sizes) {
-      this.#sizes = [size];
-      this.#everywhere = [];
-      const fast = this.follow("aegis");
-      const best = this.#leanest(fast, rivals);
+      const fast = this.#fastest(size);
+      const best = this.#leaner(fast, rivals);
       if (this.#fits(best)) return best;
       if (this.#fits(fast)) return fast;
       tightest = best;
@@ -153,8 +176,53 @@ class Planner {
     return tightest as Candidate;
   }
 
-  #leanest(fast: Candidate, rivals: readonly Candidate[]): Candidate {
+  /** Of chunks of any size, the plan whose fullest device works with least. */
+  #roomiest(sizes: readonly ChunkSize[], rivals: readonly Candidate[]): Candidate {
+    const found: Candidate[] = [];
+    const rivalSeconds: number[] = [];
+    let before: Candidate | undefined;
+    // Smaller chunks of scores are slower still.
+    const slow = new Set<number>();
+    for (const size of sizes) {
+      if (slow.has(size.chunkBytes)) continue;
+      const fast = this.#fastest(size);
+      // All of it was in one chunk already.
+      if (fast.timeline.seconds === before?.timeline.seconds && fast.plan.steps.length === before.plan.steps.length)
+        continue;
+      before = fast;
+      const fitting = found.filter((candidate) => this.#fits(candidate));
+      if (fitting.length > 0 && fast.timeline.seconds > this.#limit(found, Math.min(...rivalSeconds))) {
+        slow.add(size.chunkBytes);
+        continue;
+      }
+      const { candidates, rival } = this.#variants(fast, rivals);
+      found.push(...candidates);
+      rivalSeconds.push(rival);
+    }
+    const limit = this.#limit(found, Math.min(...rivalSeconds));
+    const fitting = found.filter((candidate) => this.#fits(candidate));
+    const possible = fitting.filter(({ timeline }) => timeline.seconds <= limit);
+    if (possible.length > 0) return least(possible, (candidate) => this.#workBytes(candidate));
+    if (fitting.length > 0) return least(fitting, ({ timeline }) => timeline.seconds);
+    return least(found, (candidate) => this.#workBytes(candidate));
+  }
+
+  /** The fastest plan in chunks of one size. */
+  #fastest(size: ChunkSize): Candidate {
+    this.#sizes = [size];
+    this.#everywhere = [];
+    return this.follow("aegis");
+  }
+
+  /** Seconds that a plan may take among others: hardly more than the fastest, and no more than a rival. */
+  #limit(candidates: readonly Candidate[], rival: number): number {
     const { slack = defaultSlack } = this.#options;
+    const fastest = Math.min(...candidates.map(({ timeline }) => timeline.seconds));
+    return Math.max(fastest, Math.min(rival, fastest * (1 + slack)));
+  }
+
+  /** Plans in the same chunks as the fastest, and the time of the best among those that it has to be ahead of. */
+  #variants(fast: Candidate, rivals: readonly Candidate[]): { candidates: Candidate[]; rival: number } {
     // Rivals' modes without what they send needlessly are candidates too.
     const others = new Map(rivals.map(({ modes }) => [modes.join(), modes]));
     const nearest = this.#nearCut(fast);
@@ -168,27 +236,28 @@ class Planner {
     const candidates = [fast, ...cuts, ...[...others.values()].map((modes) => this.with("aegis", modes))];
     if (cuts.length > 0) candidates.push(this.follow("aegis"));
     const rival = Math.min(...[...rivals, ...cuts].map(({ timeline }) => timeline.seconds));
-    const limit = (): number => {
-      const fastest = Math.min(...candidates.map(({ timeline }) => timeline.seconds));
-      return Math.max(fastest, Math.min(rival, fastest * (1 + slack)));
-    };
     // Bytes as dear as time allows; dearer ones only make plans slower.
     const { bytesPerSecond } = this.#setting.costs.link;
     for (const price of prices) {
       const perByte = price / bytesPerSecond;
       const dear = { feedForward: perByte, selfAttention: perByte, other: perByte };
-      const candidate = this.#fitting("aegis", (chunkBytes) => this.#modes("aegis", chunkBytes, dear));
+      const candidate = this.#fitting("aegis", (chunks) => this.#modes("aegis", chunks, dear));
       candidates.push(candidate);
-      if (candidate.timeline.seconds > limit()) break;
+      if (candidate.timeline.seconds > this.#limit(candidates, rival)) break;
     }
-    const most = limit();
+    return { candidates, rival };
+  }
+
+  #leaner(fast: Candidate, rivals: readonly Candidate[]): Candidate {
+    const { candidates, rival } = this.#variants(fast, rivals);
+    const most = this.#limit(candidates, rival);
     const possible = candidates.filter(({ timeline }) => timeline.seconds <= most);
-    const exchanged = this.#exchanged(leanest(possible), candidates, most);
+    const exchanged = this.#exchanged(least(possible, bytesSent), candidates, most);
     const leaner = candidates
       .filter(({ bytes }) => bytes.total < exchanged.bytes.total)
       .sort((a, b) => b.bytes.total - a.bytes.total);
     const mixed = leaner.slice(0, mixtures).flatMap((lean) => this.#between(lean, exchanged, most));
-    return leanest([exchanged, ...mixed]);
+    return least([exchanged, ...mixed], bytesSent);
   }
 
   /** Feed-forward or self-attention as another plan has it, where that sends less in time. All that is tried is a candidate. */
@@ -214,9 +283,9 @@ class Planner {
   }
 
   /** The sharding under which the whole program comes nearest to the fastest plan, or ahead of it; undefined if none is near. */
-  #nearCut({ timeline, chunkBytes }: Candidate): ShardingName | undefined {
+  #nearCut({ timeline, chunks }: Candidate): ShardingName | undefined {
     const { devices } = this.#options;
-    const options = this.#searchOptions("aegis", chunkBytes, free);
+    const options = this.#searchOptions("aegis", chunks, free);
     let limit = near * timeline.seconds;
     let nearest: ShardingName | undefined;
     for (const sharding of cutting) {
@@ -252,7 +321,7 @@ class Planner {
 
   /** The plan of a strategy's fastest modes. */
   follow(strategy: StrategyName): Candidate {
-    return this.#fitting(strategy, (chunkBytes) => this.#modes(strategy, chunkBytes));
+    return this.#fitting(strategy, (chunks) => this.#modes(strategy, chunks));
   }
 
   /** The plan that given modes lead to. */
@@ -261,8 +330,7 @@ class Planner {
   }
 
   finish(candidate: Candidate): Planned {
-    const { parameters, samples } = this.#setting;
-    return { ...candidate, memory: planMemory(this.#program, candidate.plan, parameters, samples) };
+    return { ...candidate, memory: this.#memory(candidate) };
   }
 
   /**
@@ -270,10 +338,10 @@ class Planner {
    * rotate operands anew, which costs more than paging. What does not fit in the smallest chunks does
    * not fit at all.
    */
-  #fitting(strategy: StrategyName, modesOf: (chunkBytes: number) => readonly Mode[]): Candidate {
+  #fitting(strategy: StrategyName, modesOf: (chunks: ChunkSize) => readonly Mode[]): Candidate {
     let candidate: Candidate | undefined;
-    for (const chunkBytes of this.#sizes) {
-      candidate = this.#expand(strategy, modesOf(chunkBytes), chunkBytes);
+    for (const chunks of this.#sizes) {
+      candidate = this.#expand(strategy, modesOf(chunks), chunks);
       if (this.#sizes.length === 1 || this.#fits(candidate)) break;
     }
     return candidate as Candidate;
@@ -281,13 +349,25 @@ class Planner {
 
   #fits(candidate: Candidate): boolean {
     const { memoryBytes = Number.POSITIVE_INFINITY } = this.#options;
-    const { parameters, samples } = this.#setting;
-    for (const memory of memoryByDevice(this.#program, candidate.plan, parameters, samples))
-      if (leastMemory(memory) > memoryBytes) return false;
-    return true;
+    return this.#memory(candidate).every((memory) => leastMemory(memory) <= memoryBytes);
   }
 
-  #expand(strategy: StrategyName, modes: readonly Mode[], chunkBytes: number): Candidate {
+  /** Bytes of ciphertexts and workspace on the fullest device. */
+  #workBytes(candidate: Candidate): number {
+    return Math.max(...this.#memory(candidate).map(({ activations, workspace }) => activations + workspace));
+  }
+
+  #memory(candidate: Candidate): readonly DeviceMemory[] {
+    const { parameters, samples } = this.#setting;
+    let memory = this.#memories.get(candidate.plan);
+    if (memory === undefined) {
+      memory = planMemory(this.#program, candidate.plan, parameters, samples);
+      this.#memories.set(candidate.plan, memory);
+    }
+    return memory;
+  }
+
+  #expand(strategy: StrategyName, modes: readonly Mode[], chunks: ChunkSize): Candidate {
     const { devices, overlap = true } = this.#options;
     const { parameters, bootstrapInput } = this.#setting;
     const steps = expand(
@@ -298,18 +378,18 @@ class Planner {
         overlap,
         ring: parameters,
         bootstrapInput,
-        chunkBytes,
+        ...chunks,
         everywhere: strategy === "tensor",
         costs: this.#setting.costs,
       },
       this.#search.sharing,
     );
-    return { ...weigh(this.#program, this.#setting, { devices, strategy, overlap }, modes, steps), chunkBytes };
+    return { ...weigh(this.#program, this.#setting, { devices, strategy, overlap }, modes, steps), chunks };
   }
 
-  #modes(strategy: StrategyName, chunkBytes: number, prices: Prices = free): readonly Mode[] {
+  #modes(strategy: StrategyName, chunks: ChunkSize, prices: Prices = free): readonly Mode[] {
     const { memoryBytes } = this.#options;
-    const options = this.#searchOptions(strategy, chunkBytes, prices);
+    const options = this.#searchOptions(strategy, chunks, prices);
     if (memoryBytes === undefined) return this.#search.run(options).modes;
     try {
       return this.#search.run({ ...options, heldBytes: memoryBytes }).modes;
@@ -320,7 +400,7 @@ class Planner {
     }
   }
 
-  #searchOptions(strategy: StrategyName, chunkBytes: number, prices: Prices) {
+  #searchOptions(strategy: StrategyName, chunks: ChunkSize, prices: Prices) {
     const { devices, overlap = true } = this.#options;
     const { parameters: ring, bootstrapInput, costs } = this.#setting;
     return {
@@ -328,7 +408,7 @@ class Planner {
       strategy,
       overlap,
       ring,
-      chunkBytes,
+      ...chunks,
       bootstrapInput,
       costs,
       // Where ciphertexts are few throughout, one sharding is found first.
@@ -363,11 +443,15 @@ function canCut(name: ShardingName, chain: Parameters, devices: number): boolean
 }
 
 /** Chunk sizes to try, largest first. */
-function chunkSizes({ chunkBytes, memoryBytes }: PlanOptions): number[] {
-  if (chunkBytes !== undefined) return [chunkBytes];
-  if (memoryBytes === undefined) return [defaultChunkBytes];
+function chunkSizes({ chunkBytes, memoryBytes, spare = defaultSpare }: PlanOptions): ChunkSize[] {
+  if (chunkBytes !== undefined) return [{ chunkBytes }];
+  if (memoryBytes === undefined) return [{ chunkBytes: defaultChunkBytes }];
   const sizes = [4, 16, 32, 64].map((part) => memoryBytes / part).concat(defaultChunkBytes);
-  return [...new Set(sizes.filter((size) => size <= memoryBytes / 4))].sort((a, b) => b - a);
+  const descending = [...new Set(sizes.filter((size) => size <= memoryBytes / 4))].sort((a, b) => b - a);
+  if (spare === "bytes") return descending.map((chunkBytes) => ({ chunkBytes }));
+  return descending.flatMap((chunkBytes) =>
+    [1, 2, 4, 8, 16].map((part) => ({ chunkBytes, scoreBytes: chunkBytes / part })),
+  );
 }
 
 function weigh(
@@ -376,7 +460,7 @@ function weigh(
   fields: { devices: number; strategy: StrategyName; overlap: boolean },
   modes: readonly Mode[],
   steps: readonly Step[],
-): Omit<Candidate, "chunkBytes"> {
+): Omit<Candidate, "chunks"> {
   const plan: Plan = { format: 1, ...fields, program: digest, preset: program.preset, steps };
   return { plan, modes, timeline: playPlan(program, plan, costs), bytes: planBytes(program, plan) };
 }

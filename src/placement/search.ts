@@ -18,7 +18,7 @@ import {
   workOf,
 } from "../program/index.ts";
 import { isSumming } from "../transformer/index.ts";
-import { type ChunkOptions, chunksOf } from "./chunking.ts";
+import { type ChunkOptions, chunkBytesOf, chunksOf } from "./chunking.ts";
 import { residentBytes } from "./held-sizes.ts";
 import { type Holding, Holdings } from "./holdings.ts";
 import { type ModuleName, moduleOf } from "./plan.ts";
@@ -180,8 +180,8 @@ export class Search {
   /** Seconds of the slowest device, chunk by chunk as it will run. */
   #compute(index: number, operation: Operation, mode: Mode, options: SearchOptions): number {
     if (operation.kind === "input" || operation.kind === "output") return 0;
-    const { costs, chunkBytes, overlap } = options;
-    const key = `${workOf(this.#program, operation)} ${mode} ${chunkBytes} ${overlap}`;
+    const { costs, overlap } = options;
+    const key = `${workOf(this.#program, operation)} ${mode} ${chunkBytesOf(operation, options)} ${overlap}`;
     let seconds = this.#seconds.get(key);
     if (seconds === undefined) {
       const devices = new Float64Array(options.devices);
@@ -201,8 +201,8 @@ export class Search {
 
   /** An operation on ciphertexts that are cut, chunk by chunk; what it sends stands between its kernels. */
   #cut(index: number, operation: Operation, mode: Mode, options: SearchOptions, price: number): number {
-    const { costs, devices, chunkBytes } = options;
-    const key = `${workOf(this.#program, operation)} ${mode} ${chunkBytes}`;
+    const { costs, devices } = options;
+    const key = `${workOf(this.#program, operation)} ${mode} ${chunkBytesOf(operation, options)}`;
     let cost = this.#cuts.get(key);
     if (cost === undefined) {
       cost = { seconds: 0, bytes: 0 };

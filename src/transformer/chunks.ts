@@ -37,8 +37,9 @@ export function chunkSize(
 }
 
 /**
- * Results cut into `count` chunks of whole rows, as even as that allows: [chunk][output]. Those of one
- * token block follow one another, since chunks of several blocks have the inputs of each to rotate.
+ * Results cut into `count` chunks of whole rows, or of whole columns, as even as that allows: [chunk][output].
+ * Those of one token block follow one another, since chunks of several blocks have the inputs of each to
+ * rotate.
  */
 export function cutResults(
   program: Pick<Program, "tensors" | "geometry">,
@@ -46,18 +47,41 @@ export function cutResults(
   results: readonly (readonly number[])[],
   count: number,
 ): number[][][] {
-  const unit = rowOf(program, operation);
+  const columns = columnsOf(program, operation, results);
+  const unit = columns?.height ?? rowOf(program, operation);
   const blockOf = ({ o, number }: { o: number; number: number }): number =>
     Math.floor(number / (program.tensors[operation.outputs[o] as string] as Tensor).count);
-  const all = results
+  const all = (columns === undefined ? results : [columns.numbers])
     .flatMap((list, o) => list.map((number) => ({ o, number })))
     .sort((a, b) => blockOf(a) - blockOf(b));
   const units = Math.ceil(all.length / unit);
   return range(count).map((chunk) => {
     const from = unit * Math.floor((chunk * units) / count);
     const taken = all.slice(from, unit * Math.floor(((chunk + 1) * units) / count));
-    return results.map((_, o) => taken.filter((one) => one.o === o).map(({ number }) => number));
+    return results.map((_, o) =>
+      taken
+        .filter((one) => one.o === o)
+        .map(({ number }) => number)
+        .sort((a, b) => a - b),
+    );
   });
+}
+
+/**
+ * Scores by columns, where that means fewer rotations: a chunk of rows rotates keys by all baby steps anew, a
+ * chunk of columns queries by all giant steps. Undefined where rows are as good, or cut.
+ */
+function columnsOf(
+  { geometry }: Pick<Program, "geometry">,
+  { kind }: Operation,
+  [numbers = []]: readonly (readonly number[])[],
+): { readonly numbers: readonly number[]; readonly height: number } | undefined {
+  const { babySteps, blocks, layout } = geometry;
+  if (kind !== "scores" || layout !== "long" || blocks > 1) return undefined;
+  const height = numbers.length / babySteps;
+  const rows = new Set(numbers.map((number) => Math.floor(number / babySteps)));
+  if (height >= babySteps || rows.size !== height) return undefined;
+  return { numbers: numbers.toSorted((a, b) => (a % babySteps) - (b % babySteps) || a - b), height };
 }
 
 /** Parts that are an operation together, for one device. */

@@ -8,6 +8,7 @@ import { builtinConfig, builtinConfigNames, type ModelConfig, parseConfig } from
 import {
   checkStrategy,
   defaultSlack,
+  defaultSpare,
   describeMode,
   explain,
   fragmentation,
@@ -18,8 +19,10 @@ import {
   type Planned,
   planSetting,
   printPlan,
+  type Spare,
   type StrategyName,
   shardingsFor,
+  spares,
   strategyNames,
 } from "../../placement/index.ts";
 import { type Operation, type Program, parseProgram } from "../../program/index.ts";
@@ -39,6 +42,7 @@ interface Options {
   memory?: string;
   overlap: boolean;
   slack: string;
+  spare: string;
   explain?: boolean;
   out?: string;
   json?: boolean;
@@ -66,8 +70,13 @@ export function planCommand(): Command {
     .option("--no-overlap", "send only when something is asked for")
     .option(
       "--slack <percent>",
-      "how much slower than the fastest plan one may be that sends less",
+      "how much slower than the fastest plan one may be that sends less or needs less memory",
       defaultSlackPercent,
+    )
+    .option(
+      "--spare <what>",
+      `what a slower plan may spare: ${spares.join(" or ")}; aegis run spares memory`,
+      defaultSpare,
     )
     .option("--explain", "say for every operation what was chosen, and by how much the rest is slower")
     .option("--out <file>", "write the plan for aegis run --plan")
@@ -79,6 +88,12 @@ export function planCommand(): Command {
     });
 }
 
+function checkSpare(name: string): Spare {
+  const spare = spares.find((one) => one === name);
+  if (spare !== undefined) return spare;
+  throw new AegisError("argument", `--spare: expected ${spares.join(" or ")}, got ${JSON.stringify(name)}`);
+}
+
 async function plan(options: Options) {
   const devices = parseInteger("--devices", options.devices, 1, maximumDevices);
   const strategies = options.strategy === "all" ? strategyNames : [checkStrategy(options.strategy)];
@@ -86,7 +101,8 @@ async function plan(options: Options) {
     throw new AegisError("argument", `--explain: strategy ${options.strategy} runs everything on every device`);
   const memoryBytes = options.memory === undefined ? defaultMemory : parseBytes("--memory", options.memory, mostMemory);
   const slack = parseInteger("--slack", options.slack, 0, mostSlackPercent) / 100;
-  const choice = { overlap: options.overlap, memoryBytes, slack };
+  const spare = checkSpare(options.spare);
+  const choice = { overlap: options.overlap, memoryBytes, slack, spare };
   const start = performance.now();
   const { config, calibration } = await describe(options.model);
   const given =
@@ -152,14 +168,14 @@ async function plan(options: Options) {
 
 function explained(
   program: Program,
-  { modes, chunkBytes, plan: { overlap } }: Planned,
+  { modes, chunks, plan: { overlap } }: Planned,
   setting: ReturnType<typeof planSetting>,
   devices: number,
   strategy: StrategyName,
 ) {
   const { parameters: ring, bootstrapInput, costs } = setting;
   const shardings = strategy === "aegis" ? shardingsFor(ring, devices) : [];
-  const options = { devices, strategy, overlap, ring, chunkBytes, bootstrapInput, costs, shardings };
+  const options = { devices, strategy, overlap, ring, ...chunks, bootstrapInput, costs, shardings };
   return explain(program, modes, options).map((entry) => {
     const operation = program.operations[entry.index] as Operation;
     return {
