@@ -51,10 +51,13 @@ export function longGeometry(config: ModelConfig, length: number, slots: number,
   };
 }
 
-/** The same with other baby steps: all that diagonals allow, but far more than their square root. */
+/**
+ * The same with other baby steps: all that diagonals allow, but far more than their square root, which devices
+ * that share diagonals out would all repeat.
+ */
 export function otherSteps(geometry: Geometry): Geometry[] {
   if (geometry.layout === "short") return [];
-  const most = Math.min(4 * geometry.babySteps, geometry.tokens / groupsOf(geometry));
+  const most = Math.min(2 * geometry.babySteps, geometry.tokens / groupsOf(geometry));
   const steps: number[] = [];
   for (let babySteps = 1; babySteps <= most; babySteps *= 2)
     if (babySteps !== geometry.babySteps) steps.push(babySteps);
