@@ -102,7 +102,7 @@ export class Holdings {
     const key = this.#key(operation, mode);
     let reads = this.#reads.get(key);
     if (reads === undefined) {
-      const byDevice = range(this.#sharing.devices).map((d) => this.#sharing.reads(operation, mode, d));
+      const byDevice = this.#sharing.reads(operation, mode);
       reads = operation.inputs.map((name, i) =>
         this.#intern(
           name,

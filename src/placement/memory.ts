@@ -2,10 +2,10 @@
 import type { KeyName, Parameters } from "../ckks/index.ts";
 import type { ShardingName } from "../kernels/index.ts";
 import { ciphertextsOf, type Operation, type Part, type Program, range, type Tensor } from "../program/index.ts";
-import { isSumming } from "../transformer/index.ts";
+import { dimensionsAtOnce, isSumming } from "../transformer/index.ts";
 import { type HeldSizes, shareSizes, wholeSizes } from "./held-sizes.ts";
 import { type Phase, type Plan, type ReshapeStep, sharesOf, type TransferStep } from "./plan.ts";
-import type { Sample, Samples } from "./samples.ts";
+import { giantsOf, type Sample, type Samples } from "./samples.ts";
 import { isCut } from "./strategies.ts";
 import { type Uses, usesOf } from "./uses.ts";
 
@@ -183,6 +183,8 @@ class Ledger {
       }
     }
     let workspace = sizes.workspace(operation, sample.workspace);
+    if (operation.kind === "scores" && phase !== "finish")
+      workspace += this.#queriesBeside(operation, part, sample, sizes);
     if (phase === "whole" && isSumming(this.#program, operation))
       workspace = Math.max(0, workspace + this.#sumsBeside(operation, part, sample, sizes));
     const activations = this.#alive.total + this.#sums.total;
@@ -212,6 +214,13 @@ class Ledger {
 
   #count(tensor: string): number {
     return ciphertextsOf(this.#program.tensors[tensor] as Tensor);
+  }
+
+  /** Queries of giant steps that the sample has not. */
+  #queriesBeside(operation: Operation, { outputs }: Part, { giants }: Sample, sizes: HeldSizes): number {
+    const { geometry } = this.#program;
+    const more = Math.max(0, giantsOf(geometry, outputs[0] as readonly number[]) - giants);
+    return more * Math.min(dimensionsAtOnce, geometry.headSize) * sizes.ciphertext(operation.level as number);
   }
 
   /**

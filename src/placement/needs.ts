@@ -28,7 +28,7 @@ export function needsOf(sharing: Sharing, modes: readonly Mode[], bootstrapInput
     if (operation.kind === "input" || operation.kind === "output") continue;
     const level = operation.kind === "bootstrap" ? bootstrapInput : (operation.level as number);
     const layout = layoutAt(modes[index] as Mode);
-    const reads = range(devices).map((d) => sharing.reads(operation, modes[index] as Mode, d));
+    const reads = sharing.reads(operation, modes[index] as Mode);
     for (const [i, name] of operation.inputs.entries()) {
       if (layout !== undefined && layouts.get(name) === layout) continue; // shares that are there
       let byDevice = needs.get(name);

@@ -288,8 +288,12 @@ class Planner {
     const options = this.#searchOptions("aegis", chunks, free);
     let limit = near * timeline.seconds;
     let nearest: ShardingName | undefined;
+    let byLimb = false;
     for (const sharding of cutting) {
       if (!canCut(sharding, this.#setting.parameters, devices)) continue;
+      // Distributed coefficients, which take longest to weigh, are no faster than limbs anywhere.
+      if (sharding === "coefficient" && byLimb && nearest === undefined) continue;
+      byLimb = true;
       const seconds = this.#search.cutSeconds(sharding, limit, options);
       if (seconds === undefined) continue;
       nearest = sharding;
@@ -305,16 +309,21 @@ class Planner {
       (i) => i > 0 && operations[i]?.path[0] !== operations[i - 1]?.path[0],
     );
     const found: Candidate[] = [];
+    const { seconds: most } = lean.timeline;
+    const { seconds: fewest } = fast.timeline;
     let [low, high] = [-1, layers.length];
+    // Layers are alike, so that time grows evenly with those that are lean.
+    const share = most > fewest ? (limit - fewest) / (most - fewest) : 1;
+    let middle = Math.floor(share * layers.length) - 1;
     while (high - low > 1) {
-      const middle = (low + high) >> 1;
+      middle = Math.min(Math.max(middle, low + 1), high - 1);
       const from = layers[middle] as number;
       const modes = [...lean.modes.slice(0, from), ...fast.modes.slice(from)];
       const candidate = this.#fitting("aegis", () => modes);
       if (candidate.timeline.seconds <= limit) {
         found.push(candidate);
-        low = middle;
-      } else high = middle;
+        low = middle++;
+      } else high = middle--;
     }
     return found;
   }

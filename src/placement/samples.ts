@@ -1,13 +1,17 @@
 /**
  * What an operation needs besides ciphertexts: keys, and workspace. A sample of it, small but with
- * every rotation, is run on a null backend; samples of one shape and level are run once.
+ * every rotation other than giant steps, of which two will do, is run on a null backend; samples of one shape
+ * and level are run once.
  */
 import type { Bootstrapper } from "../circuits/index.ts";
-import { Ciphertext, type Context, Evaluator, type KeyName } from "../ckks/index.ts";
+import { Ciphertext, type Context, Evaluator, type KeyName, rotationElement } from "../ckks/index.ts";
 import type { NullBackend } from "../kernels/index.ts";
 import {
+  bootstrapPairs,
   ciphertextsOf,
+  diagonalAt,
   diagonalCount,
+  type Geometry,
   type Operation,
   type Part,
   type Program,
@@ -17,7 +21,15 @@ import {
   type Tensor,
   workOf,
 } from "../program/index.ts";
-import { Environment, emptyWeights, executeOperation, hoistsAtOnce, RecordingKeys } from "../transformer/index.ts";
+import {
+  dimensionsAtOnce,
+  Environment,
+  emptyWeights,
+  executeOperation,
+  giantStep,
+  hoistsAtOnce,
+  RecordingKeys,
+} from "../transformer/index.ts";
 
 export interface Sample {
   /** Highest level each key is used at. */
@@ -26,6 +38,8 @@ export interface Sample {
   readonly workspace: number;
   /** Results of each output among them. */
   readonly results: readonly number[];
+  /** Giant steps of scores among them: each has its own rotations of the queries. */
+  readonly giants: number;
 }
 
 export class Samples {
@@ -50,10 +64,17 @@ export class Samples {
   }
 
   of(operation: Operation): Sample {
-    const key = workOf(this.#program, operation);
+    const key = this.#key(operation);
     let sample = this.#known.get(key);
     if (sample === undefined) this.#known.set(key, (sample = this.#run(operation)));
     return sample;
+  }
+
+  /** Bootstraps work at levels of their own, wherever they are taken up and dropped to. */
+  #key(operation: Operation): string {
+    if (operation.kind !== "bootstrap") return workOf(this.#program, operation);
+    const [first = []] = bootstrapPairs(operation.inputs.map((name) => this.#program.tensors[name] as Tensor));
+    return `bootstrap ${first.length} of ${operation.outputs.length}`;
   }
 
   #run(operation: Operation): Sample {
@@ -78,9 +99,11 @@ export class Samples {
     const before = this.#backend.memory().used;
     const results = executeOperation(environment, this.#program, operation, inputs, constants, part);
     const workspace = Math.max(0, this.#backend.memory().peak - before);
+    for (const name of giantKeys(this.#program, operation, this.#context)) keys.key(name, operation.level as number);
     for (const a of [...inputs, ...results].flat()) a?.dispose();
     keys.dispose();
-    return { keys: keys.levels, workspace, results: part.outputs.map(({ length }) => length) };
+    const giants = operation.kind === "scores" ? giantsOf(geometry, part.outputs[0] as readonly number[]) : 0;
+    return { keys: keys.levels, workspace, results: part.outputs.map(({ length }) => length), giants };
   }
 
   #fake({ level }: Tensor): Ciphertext {
@@ -91,18 +114,41 @@ export class Samples {
   }
 }
 
-/** Few ciphertexts that take every rotation which the whole operation takes. */
+/** Distinct giant steps of scores, in the long layout. */
+export function giantsOf(geometry: Geometry, numbers: readonly number[]): number {
+  if (geometry.layout === "short") return 0;
+  const count = diagonalCount(geometry);
+  return new Set(numbers.map((number) => diagonalAt(geometry, number % count).giant)).size;
+}
+
+/** Keys of all giant steps. */
+function giantKeys({ geometry }: Program, { kind }: Operation, { parameters }: Context): KeyName[] {
+  if (geometry.layout === "short" || (kind !== "scores" && kind !== "context" && kind !== "denominators")) return [];
+  const giants = diagonalCount(geometry) / geometry.blocks / geometry.babySteps;
+  const step = kind === "scores" ? -giantStep(geometry) : giantStep(geometry);
+  const slots = slotsOf(geometry);
+  return range(giants)
+    .slice(1)
+    .map((giant): KeyName => {
+      const steps = (((giant * step) % slots) + slots) % slots;
+      return `galois-${rotationElement(steps, parameters.degree)}`;
+    });
+}
+
+/** Few ciphertexts that take every rotation which the whole operation takes, but for giant steps after the first. */
 function samplePart({ geometry, tensors }: Program, operation: Operation): Part {
   const outputs = operation.outputs.map((name) => tensors[name] as Tensor);
   const first = outputs.map(({ blocks, count }) => (blocks * count > 0 ? [0] : []));
   if (geometry.layout === "short") return { outputs: outputs.map((tensor) => range(ciphertextsOf(tensor))) };
   switch (operation.kind) {
     case "scores": {
-      // Every giant step once, every baby step once.
+      // Every baby step once, and a second giant step.
       const { babySteps } = geometry;
       const perBlock = diagonalCount(geometry) / geometry.blocks;
-      const rows = range(perBlock / babySteps).map((row) => row * babySteps);
-      return { outputs: [[...new Set([...range(babySteps), ...rows])].sort((a, b) => a - b)], summed: [0] };
+      return {
+        outputs: [range(Math.min(babySteps + 1, perBlock))],
+        summed: range(Math.min(dimensionsAtOnce, geometry.headSize)),
+      };
     }
     case "linear": {
       const { count } = tensors[operation.inputs[0] as string] as Tensor;
@@ -110,7 +156,11 @@ function samplePart({ geometry, tensors }: Program, operation: Operation): Part 
     }
     case "context":
     case "denominators":
-      return { outputs: first, summed: range(diagonalCount(geometry) / geometry.blocks) };
+      // Giant steps come one after another.
+      return {
+        outputs: first,
+        summed: range(Math.min(2 * geometry.babySteps, diagonalCount(geometry) / geometry.blocks)),
+      };
     case "square-sum":
       return { outputs: first, summed: [0] };
     case "bootstrap": {

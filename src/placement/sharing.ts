@@ -39,6 +39,7 @@ export class Sharing {
   readonly #whole = new Map<string, Chunk>();
   readonly #chunks = new Map<string, readonly Chunk[]>();
   readonly #pieces = new Map<Chunk, readonly Chunk[]>();
+  readonly #reads = new Map<string, readonly (readonly (readonly number[])[])[]>();
   readonly #makers = new Map<string, readonly (readonly (readonly number[])[])[]>();
 
   constructor(program: Program, devices: number) {
@@ -106,11 +107,14 @@ export class Sharing {
     });
   }
 
-  /** Numbers that a device reads of each input. */
-  reads(operation: Operation, mode: Mode, device: number): readonly (readonly number[])[] {
-    const { owned, sums } = this.whole(operation, mode);
-    const part = (sums ?? owned)[device] as Part | null;
-    return part === null ? operation.inputs.map(() => []) : readsOf(this.program, operation, part);
+  /** Numbers that each device reads of each input: [device][input]. */
+  reads(operation: Operation, mode: Mode): readonly (readonly (readonly number[])[])[] {
+    return kept(this.#reads, this.#key(operation, mode), () => {
+      const { owned, sums } = this.whole(operation, mode);
+      return (sums ?? owned).map((part) =>
+        part === null ? operation.inputs.map(() => []) : readsOf(this.program, operation, part),
+      );
+    });
   }
 
   #share(operation: Operation, mode: Mode): OperationParts {

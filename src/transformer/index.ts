@@ -22,6 +22,7 @@ export {
   sumShape,
 } from "./operators/execute.ts";
 export { hoistsAtOnce } from "./operators/long/linear-split.ts";
+export { dimensionsAtOnce, giantStep } from "./operators/long/scores.ts";
 export { PartialSum } from "./operators/sum.ts";
 export { type CostModel, schedule } from "./schedule.ts";
 export { Twin, type TwinResult } from "./twin.ts";

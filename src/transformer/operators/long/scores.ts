@@ -17,8 +17,11 @@ import {
 import type { Environment } from "../environment.ts";
 import { PartialSum } from "../sum.ts";
 
-/** Dimensions whose queries and keys are hoisted and rotated at a time: their products are summed together. */
-const dimensionsAtOnce = 2;
+/**
+ * Dimensions whose queries and keys are hoisted and rotated at a time: their products are summed together. Of
+ * each, queries of all giant steps are alive.
+ */
+export const dimensionsAtOnce = 2;
 
 /** Slots that turn queries (and contexts back) by one giant step. */
 export function giantStep(geometry: Geometry): number {
@@ -73,8 +76,11 @@ export function scoreSums(
         chunk.map((d) => from[block * headSize + d] as Ciphertext);
       const keys = turned(environment, at(keyBlock, key), level, babies, babyStep(geometry));
       const queries = turned(environment, at(queryBlock, query), level, giants, -giantStep(geometry)).map((rotated) => {
-        const lifted = new Map([...rotated].map(([giant, a]) => [giant, new Multiplier(context, a, level)]));
-        disposeAll(rotated);
+        const lifted = new Map<number, Multiplier>();
+        for (const [giant, a] of rotated) {
+          lifted.set(giant, new Multiplier(context, a, level));
+          a.dispose();
+        }
         return lifted;
       });
       addTensors(
