@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { geometryOf } from "../../test/support/geometry.ts";
 import { bootParameters, smallModel } from "../../test/support/transformer.ts";
 import { ciphertextsOf, describeOperation, type Operation, range, type Tensor } from "../program/index.ts";
-import { chunksOf } from "./chunks.ts";
+import { chunksOf, cutResults } from "./chunks.ts";
 import { buildGraph } from "./graph/index.ts";
 
 const shape = { hidden: 8, heads: 2, inner: 20, tokens: 32 };
@@ -56,4 +56,23 @@ describe.each([1, 5 * scoreBytes, 2 ** 30])("chunks of %i bytes", (bytes) => {
 test("what sums nothing, or sums few results, is not cut", () => {
   for (const kind of ["polynomial", "context", "denominators", "square-sum"] as const)
     expect(chunksOf(graph, byKind(kind), parameters, 1)).toHaveLength(1);
+});
+
+test("scores with fewer giant steps than baby steps are cut by columns, those of a device that has few rows as well", () => {
+  const wide = geometryOf({ shape, tokens: 32, spread: 1, long: { lanes: 2, blocks: 1, babySteps: 8 } });
+  const { operations, tensors } = buildGraph(checkpoint.config, calibration, wide, 32);
+  const scores = operations.find(({ kind }) => kind === "scores") as Operation;
+  const count = ciphertextsOf(tensors[scores.outputs[0] as string] as Tensor);
+  expect(count).toBe(32);
+  for (const numbers of [range(count), range(count).slice(0, 16)]) {
+    const chunks = cutResults({ tensors, geometry: wide }, scores, [numbers], 2).map(([list]) => list as number[]);
+    expect(chunks.flat().sort((a, b) => a - b)).toEqual(numbers);
+    for (const chunk of chunks) {
+      expect(new Set(chunk.map((number) => number % wide.babySteps)).size).toBe(4);
+      expect(new Set(chunk.map((number) => Math.floor(number / wide.babySteps))).size).toBe(numbers.length / 8);
+    }
+  }
+  // Rows that are cut stay rows.
+  const cut = cutResults({ tensors, geometry: wide }, scores, [range(12)], 2).map(([list]) => list);
+  expect(cut).toEqual([range(8), [8, 9, 10, 11]]);
 });

@@ -354,6 +354,11 @@ describe("a program or a plan that is not right", () => {
     ["aegis plan: an unknown strategy", () => plan("--strategy", "x"), /strategy: expected one of .*got "x"/],
     ["aegis plan: slack that is no percentage", () => plan("--slack", "-1"), /--slack: expected 0 to 100, got "-1"/],
     [
+      "aegis plan: nothing that can be spared",
+      () => plan("--spare", "time"),
+      /--spare: expected bytes or memory, got "time"/,
+    ],
+    [
       "aegis plan: nowhere to write",
       () => plan("--tokens", "4", "--out", "/nowhere/plan.json"),
       /\/nowhere\/plan\.json: cannot be written/,

@@ -104,6 +104,17 @@ describe("BERT-Tiny at 512 tokens", () => {
     expect(plans[2].bytes.total).toBeLessThan(fastest.bytes.total);
   });
 
+  test("what spares memory works with no more of it, within the slack", () => {
+    const work = ({ memory }: Planned): number =>
+      Math.max(...memory.map(({ activations, workspace }) => activations + workspace));
+    const fastest = plan("aegis", { slack: 0, memoryBytes: 2 ** 30 });
+    const roomy = plan("aegis", { spare: "memory", slack: 0.1, memoryBytes: 2 ** 30 });
+    expect(work(roomy)).toBeLessThan(work(fastest));
+    expect(roomy.timeline.seconds).toBeLessThanOrEqual(1.1 * fastest.timeline.seconds);
+    for (const strategy of ["megatron", "tensor", "data"] as const)
+      expect(roomy.timeline.seconds).toBeLessThanOrEqual(plan(strategy).timeline.seconds);
+  });
+
   test("dearer bytes are sent less", () => {
     const search = new Search(program, devices);
     const { parameters: ring, bootstrapInput, costs } = setting;
