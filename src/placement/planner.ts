@@ -35,6 +35,9 @@ export type Spare = (typeof spares)[number];
 
 export const defaultSpare: Spare = "bytes";
 
+/** Plans whose memory differs by less are told apart by what they send. */
+const hardlyMore = 1.01;
+
 /** Cutting all ciphertexts of a program is tried when it is expected to take less than this times the best. */
 const near = 1.05;
 
@@ -202,7 +205,14 @@ class Planner {
     const limit = this.#limit(found, Math.min(...rivalSeconds));
     const fitting = found.filter((candidate) => this.#fits(candidate));
     const possible = fitting.filter(({ timeline }) => timeline.seconds <= limit);
-    if (possible.length > 0) return least(possible, (candidate) => this.#workBytes(candidate));
+    if (possible.length > 0) {
+      const smallest = Math.min(...possible.map((candidate) => this.#workBytes(candidate)));
+      // What is sent is waited for sooner or later: it decides where memory does not.
+      return least(
+        possible.filter((candidate) => this.#workBytes(candidate) <= hardlyMore * smallest),
+        bytesSent,
+      );
+    }
     if (fitting.length > 0) return least(fitting, ({ timeline }) => timeline.seconds);
     return least(found, (candidate) => this.#workBytes(candidate));
   }
