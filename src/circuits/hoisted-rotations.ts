@@ -2,7 +2,7 @@
  * Rotations of one ciphertext over QP, made when asked for and kept: what the baby steps of
  * several transforms of the same operand share.
  */
-import type { Ciphertext, Evaluator, ExtendedCiphertext, Hoisted } from "../ckks/index.ts";
+import { type Ciphertext, type Evaluator, type ExtendedCiphertext, type Hoisted, reducedSteps } from "../ckks/index.ts";
 
 export class HoistedRotations implements Disposable {
   readonly level: number;
@@ -32,7 +32,7 @@ export class HoistedRotations implements Disposable {
 
   /** The rotation by `steps`; owned by this object. */
   get(steps: number): ExtendedCiphertext {
-    const reduced = ((steps % this.slots) + this.slots) % this.slots;
+    const reduced = reducedSteps(steps, this.slots);
     if (reduced >= this.#hop) {
       this.#next ??= this.#rotatedByHop();
       return this.#next.get(reduced - this.#hop);
@@ -62,7 +62,7 @@ export class HoistedRotations implements Disposable {
 
   /** Frees the rotation by `steps`; asked for again, it is made again. */
   release(steps: number): void {
-    const reduced = ((steps % this.slots) + this.slots) % this.slots;
+    const reduced = reducedSteps(steps, this.slots);
     if (reduced >= this.#hop) {
       this.#next?.release(reduced - this.#hop);
       return;

@@ -10,7 +10,7 @@ import { requireDegree, requireLevel } from "./checks.ts";
 import { Ciphertext } from "./ciphertext.ts";
 import type { Context } from "./context.ts";
 import { ExtendedCiphertext, Hoisted } from "./extended.ts";
-import { conjugationElement, rotationElement } from "./galois.ts";
+import { conjugationElement, reducedSteps, rotationElement } from "./galois.ts";
 import type { KeySource, LoadedKey } from "./key-store.ts";
 import { decompose, keyProduct, keyProducts, keySwitch, liftScalars, modDown, modDownRescale } from "./key-switch.ts";
 import type { KeyName } from "./keys.ts";
@@ -57,7 +57,7 @@ export class Evaluator extends Arithmetic {
 
   /** Rotates the slots to the left by `steps`. */
   rotate(a: Ciphertext, steps: number): Ciphertext {
-    const reduced = ((steps % a.slots) + a.slots) % a.slots;
+    const reduced = reducedSteps(steps, a.slots);
     return reduced === 0 ? a.clone() : this.#automorphism(a, rotationElement(reduced, this.context.parameters.degree));
   }
 
@@ -105,7 +105,7 @@ export class Evaluator extends Arithmetic {
   /** {@link rotateExtended} of several at one level by the same steps: their key is read once. */
   rotateTogether(hoisted: readonly Hoisted[], steps: number): ExtendedCiphertext[] {
     const { ciphertext: first } = hoisted[0] as Hoisted;
-    const reduced = ((steps % first.slots) + first.slots) % first.slots;
+    const reduced = reducedSteps(steps, first.slots);
     if (reduced === 0) return hoisted.map(({ ciphertext }) => this.#unrotated(ciphertext));
     const element = rotationElement(reduced, this.context.parameters.degree);
     const key = this.#key(`galois-${element}`, first.level);
@@ -160,7 +160,7 @@ export class Evaluator extends Arithmetic {
    */
   accumulateRotated(into: ExtendedCiphertext, a: ExtendedCiphertext, steps: number): void {
     const { parameters } = this.context;
-    const reduced = ((steps % a.slots) + a.slots) % a.slots;
+    const reduced = reducedSteps(steps, a.slots);
     if (reduced === 0) {
       for (const k of [0, 1] as const) this.#kernels.add(into.parts[k], into.parts[k], a.parts[k]);
       return;

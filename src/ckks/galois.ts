@@ -15,6 +15,11 @@ export function rotationElement(steps: number, degree: number): number {
   return element;
 }
 
+/** Steps of a rotation of so many slots, from 0 to slots − 1. */
+export function reducedSteps(steps: number, slots: number): number {
+  return ((steps % slots) + slots) % slots;
+}
+
 /** Element of complex conjugation. */
 export function conjugationElement(degree: number): number {
   return 2 * degree - 1;

@@ -4,7 +4,7 @@ export { Context } from "./context.ts";
 export { type ComplexVector, type EncodeOptions, Encoder, type SlotVector } from "./encoder.ts";
 export { Decryptor, Encryptor } from "./encryptor.ts";
 export { Evaluator, ExtendedCiphertext, Hoisted, scaleTolerance } from "./evaluator.ts";
-export { conjugationElement, rotationElement } from "./galois.ts";
+export { conjugationElement, reducedSteps, rotationElement } from "./galois.ts";
 export {
   insecureRandomness,
   KeyGenerator,

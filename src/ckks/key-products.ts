@@ -96,13 +96,12 @@ export function productsByLimbs(
   const { ring } = context;
   const all = factors.map(({ digits, steps }) => new Factor(ring, digits, steps));
   const { basis, count } = (all[0] as Factor).digits;
-  const scratch = ring.poly(new Array<number>(4).fill(basis[0] as number), "ntt");
+  using scratch = ring.poly(new Array<number>(4).fill(basis[0] as number), "ntt");
   const limbs = new LimbProducts(ring, key, count, scratch, liftScalars);
   for (let i = 0; i < basis.length; i++) {
     limbs.begin(i, basis[i] as number);
     for (let f = 0; f < all.length; f++) limbs.multiply(all[f] as Factor, f === 0);
   }
-  scratch.dispose();
   return all.map(({ result }) => result);
 }
 

@@ -44,25 +44,16 @@ export function leastMemory({ activations, workspace, releasable, keys, largestK
   return work + fragmentation(work) + Math.min(keys, 2 * largestKey);
 }
 
-export function planMemory(program: Program, plan: Plan, parameters: Parameters, samples: Samples): DeviceMemory[] {
-  return [...memoryByDevice(program, plan, parameters, samples)];
-}
-
 /** Operations that work with most ciphertexts, and with many at once: transforms of bootstrapping may be freed before. */
 export function releasesTransforms({ geometry }: Program, { kind }: Operation): boolean {
   return geometry.layout === "long" && (kind === "linear" || kind === "scores" || kind === "context");
 }
 
-/** Device by device, for callers that know enough after the first. */
-export function* memoryByDevice(
-  program: Program,
-  plan: Plan,
-  parameters: Parameters,
-  samples: Samples,
-): Generator<DeviceMemory> {
+/** Memory of each device. */
+export function planMemory(program: Program, plan: Plan, parameters: Parameters, samples: Samples): DeviceMemory[] {
   // On ciphertexts that are cut, all devices read the same ones.
   const same = isCut(plan.strategy) ? usesOf(program, plan.steps, 0) : undefined;
-  for (const device of range(plan.devices)) {
+  return range(plan.devices).map((device) => {
     const whole = wholeSizes(program, parameters);
     const shares = new Map<ShardingName, HeldSizes>();
     const sizes = (sharding: ShardingName | undefined): HeldSizes => {
@@ -72,8 +63,8 @@ export function* memoryByDevice(
         shares.set(sharding, (cut = shareSizes(program, parameters, sharding, plan.devices, device)));
       return cut;
     };
-    yield new Ledger(program, plan, sizes, samples, device).result(same ?? usesOf(program, plan.steps, device));
-  }
+    return new Ledger(program, plan, sizes, samples, device).result(same ?? usesOf(program, plan.steps, device));
+  });
 }
 
 /** Bytes of each ciphertext (or sum, or share) of a tensor that one device holds. */

@@ -182,7 +182,7 @@ class Planner {
   /** Of chunks of any size, the plan whose fullest device works with least. */
   #roomiest(sizes: readonly ChunkSize[], rivals: readonly Candidate[]): Candidate {
     const found: Candidate[] = [];
-    const rivalSeconds: number[] = [];
+    let rival = Number.POSITIVE_INFINITY;
     let before: Candidate | undefined;
     // Smaller chunks of scores are slower still.
     const slow = new Set<number>();
@@ -194,15 +194,15 @@ class Planner {
         continue;
       before = fast;
       const fitting = found.filter((candidate) => this.#fits(candidate));
-      if (fitting.length > 0 && fast.timeline.seconds > this.#limit(found, Math.min(...rivalSeconds))) {
+      if (fitting.length > 0 && fast.timeline.seconds > this.#limit(found, rival)) {
         slow.add(size.chunkBytes);
         continue;
       }
-      const { candidates, rival } = this.#variants(fast, rivals);
-      found.push(...candidates);
-      rivalSeconds.push(rival);
+      const variants = this.#variants(fast, rivals);
+      found.push(...variants.candidates);
+      rival = Math.min(rival, variants.rival);
     }
-    const limit = this.#limit(found, Math.min(...rivalSeconds));
+    const limit = this.#limit(found, rival);
     const fitting = found.filter((candidate) => this.#fits(candidate));
     const possible = fitting.filter(({ timeline }) => timeline.seconds <= limit);
     if (possible.length > 0) {
@@ -258,6 +258,7 @@ class Planner {
     return { candidates, rival };
   }
 
+  /** In the same chunks as the fastest plan, the one that sends least in time: of its variants, and of mixtures of them. */
   #leaner(fast: Candidate, rivals: readonly Candidate[]): Candidate {
     const { candidates, rival } = this.#variants(fast, rivals);
     const most = this.#limit(candidates, rival);
@@ -298,12 +299,10 @@ class Planner {
     const options = this.#searchOptions("aegis", chunks, free);
     let limit = near * timeline.seconds;
     let nearest: ShardingName | undefined;
-    let byLimb = false;
-    for (const sharding of cutting) {
-      if (!canCut(sharding, this.#setting.parameters, devices)) continue;
-      // Distributed coefficients, which take longest to weigh, are no faster than limbs anywhere.
-      if (sharding === "coefficient" && byLimb && nearest === undefined) continue;
-      byLimb = true;
+    const possible = cutting.filter((sharding) => canCut(sharding, this.#setting.parameters, devices));
+    for (const sharding of possible) {
+      // Distributed coefficients, which come last and take longest to weigh, are no faster than limbs anywhere.
+      if (sharding === "coefficient" && possible.length > 1 && nearest === undefined) continue;
       const seconds = this.#search.cutSeconds(sharding, limit, options);
       if (seconds === undefined) continue;
       nearest = sharding;

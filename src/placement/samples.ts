@@ -4,7 +4,7 @@
  * and level are run once.
  */
 import type { Bootstrapper } from "../circuits/index.ts";
-import { Ciphertext, type Context, Evaluator, type KeyName, rotationElement } from "../ckks/index.ts";
+import { Ciphertext, type Context, Evaluator, type KeyName, reducedSteps, rotationElement } from "../ckks/index.ts";
 import type { NullBackend } from "../kernels/index.ts";
 import {
   bootstrapPairs,
@@ -124,15 +124,12 @@ export function giantsOf(geometry: Geometry, numbers: readonly number[]): number
 /** Keys of all giant steps. */
 function giantKeys({ geometry }: Program, { kind }: Operation, { parameters }: Context): KeyName[] {
   if (geometry.layout === "short" || (kind !== "scores" && kind !== "context" && kind !== "denominators")) return [];
-  const giants = diagonalCount(geometry) / geometry.blocks / geometry.babySteps;
+  const giants = range(diagonalCount(geometry) / geometry.blocks / geometry.babySteps).slice(1);
   const step = kind === "scores" ? -giantStep(geometry) : giantStep(geometry);
-  const slots = slotsOf(geometry);
-  return range(giants)
-    .slice(1)
-    .map((giant): KeyName => {
-      const steps = (((giant * step) % slots) + slots) % slots;
-      return `galois-${rotationElement(steps, parameters.degree)}`;
-    });
+  return giants.map((giant): KeyName => {
+    const steps = reducedSteps(giant * step, slotsOf(geometry));
+    return `galois-${rotationElement(steps, parameters.degree)}`;
+  });
 }
 
 /** Few ciphertexts that take every rotation which the whole operation takes, but for giant steps after the first. */

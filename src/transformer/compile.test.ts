@@ -25,7 +25,7 @@ test("a long text takes a geometry that no candidate beats by more than the weig
     one,
     ...otherSteps(one),
   ]);
-  expect(others.length).toBeGreaterThanOrEqual(5);
+  expect(others).toHaveLength(5);
   const least = Math.min(...others.map((geometry) => total(run({ geometry }).seconds)));
   expect(total(seconds)).toBeLessThanOrEqual(1.05 * least);
 });

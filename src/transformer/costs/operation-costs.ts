@@ -4,7 +4,7 @@
  * that follow the operators' loops. Short operations are run on the null backend.
  */
 import type { Bootstrapper } from "../../circuits/index.ts";
-import { type Ciphertext, type Context, Evaluator, type KeySource } from "../../ckks/index.ts";
+import { type Ciphertext, type Context, Evaluator, type KeySource, reducedSteps } from "../../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../../kernels/index.ts";
 import {
   bootstrapPairs,
@@ -224,8 +224,7 @@ export class OperationCosts {
   }
 
   #reduced(steps: number): number {
-    const slots = slotsOf(this.#program.geometry);
-    return ((steps % slots) + slots) % slots;
+    return reducedSteps(steps, slotsOf(this.#program.geometry));
   }
 
   /** A unit; rotations by a step other than 0. */
