@@ -14,19 +14,19 @@ export interface DevicesBench extends DevicesReport {
 
 const help = `npm run bench:devices -- [--tokens N] [--repeats N] [--preset NAME] [--ring LOG_N] [--strategy NAME] [--json]
 
-  --tokens N       tokens of the text (default 256)
+  --tokens N       tokens of the text (default 512)
   --repeats N      runs of each variant (default 1)
   --preset NAME    encryption parameters (default insecure-test, WITHOUT SECURITY, for a bench of minutes;
                    bootstrap-16 has 128-bit security and takes tens of minutes a run)
-  --ring LOG_N     log2 of the ring of insecure-test (default 13)
+  --ring LOG_N     log2 of the ring of insecure-test (default 12)
   --strategy NAME  strategy of the plans on two devices (default aegis)`;
 
 const { values } = parseArgs({
   options: {
-    tokens: { type: "string", default: "256" },
+    tokens: { type: "string", default: "512" },
     repeats: { type: "string", default: "1" },
     preset: { type: "string", default: "insecure-test" },
-    ring: { type: "string", default: "13" },
+    ring: { type: "string", default: "12" },
     strategy: { type: "string", default: "aegis" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", short: "h", default: false },

@@ -68,11 +68,16 @@ export class KeyStore implements KeySource, Disposable {
     return [...this.#entries.values()].map((key) => ({ name: key.name, level: key.level }));
   }
 
+  /** Bytes of keys in backend memory, a key that is just being loaded among them. */
+  get residentBytes(): number {
+    return this.#pages.bytes;
+  }
+
   /** Bytes of keys outside backend memory and inside. */
   memory(): { stored: number; resident: number } {
     let stored = 0;
     for (const key of this.#entries.values()) for (const half of key.b) stored += half.byteLength;
-    return { stored, resident: this.#pages.bytes };
+    return { stored, resident: this.residentBytes };
   }
 
   key(name: KeyName, level: number): LoadedKey {
@@ -107,6 +112,7 @@ export class KeyStore implements KeySource, Disposable {
     const digits = parameters.digitsAt(level).length;
     const bytes = residentKeyBytes(this.#context, level, key.specialCount);
     for (const victim of this.#pages.room(bytes)) this.#evict(victim);
+    this.#pages.add(key.name, level, bytes);
     const a: Poly[] = [];
     const b: Poly[] = [];
     try {
@@ -118,11 +124,11 @@ export class KeyStore implements KeySource, Disposable {
       }
     } catch (error) {
       for (const poly of [...a, ...b]) poly.dispose();
+      this.#pages.remove(key.name);
       throw error;
     }
     const loaded: LoadedKey = { level, specialCount: key.specialCount, a, b };
     this.#loaded.set(key.name, loaded);
-    this.#pages.add(key.name, level, bytes);
     return loaded;
   }
 

@@ -35,6 +35,9 @@ export type Spare = (typeof spares)[number];
 
 export const defaultSpare: Spare = "bytes";
 
+/** What a device may work with is spared no further: of what one device alone would, so much more than an even share. */
+const evenShare = 1.125;
+
 /** Plans whose memory differs by less are told apart by what they send. */
 const hardlyMore = 1.01;
 
@@ -179,7 +182,7 @@ class Planner {
     return tightest as Candidate;
   }
 
-  /** Of chunks of any size, the plan whose fullest device works with least. */
+  /** Of chunks of any size, the fastest plan whose fullest device works with an even share; if there is none, with least. */
   #roomiest(sizes: readonly ChunkSize[], rivals: readonly Candidate[]): Candidate {
     const found: Candidate[] = [];
     let rival = Number.POSITIVE_INFINITY;
@@ -205,6 +208,9 @@ class Planner {
     const limit = this.#limit(found, rival);
     const fitting = found.filter((candidate) => this.#fits(candidate));
     const possible = fitting.filter(({ timeline }) => timeline.seconds <= limit);
+    const even = this.#evenBytes();
+    const shared = possible.filter((candidate) => this.#workBytes(candidate) <= even);
+    if (shared.length > 0) return least(shared, ({ timeline }) => timeline.seconds);
     if (possible.length > 0) {
       const smallest = Math.min(...possible.map((candidate) => this.#workBytes(candidate)));
       // What is sent is waited for sooner or later: it decides where memory does not.
@@ -373,6 +379,13 @@ class Planner {
   /** Bytes of ciphertexts and workspace on the fullest device. */
   #workBytes(candidate: Candidate): number {
     return Math.max(...this.#memory(candidate).map(({ activations, workspace }) => activations + workspace));
+  }
+
+  /** An even share of what one device alone would work with. */
+  #evenBytes(): number {
+    const alone = makePlan(this.#program, this.#setting, { ...this.#options, devices: 1 });
+    const [{ activations, workspace }] = alone.memory as [DeviceMemory];
+    return (evenShare * (activations + workspace)) / this.#options.devices;
   }
 
   #memory(candidate: Candidate): readonly DeviceMemory[] {

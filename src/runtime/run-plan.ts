@@ -231,7 +231,7 @@ function report(
     devices: results.map((result, rank) => ({
       kind,
       peakBytes: result.peakBytes,
-      workBytes: result.peakBytes - result.keyBytes,
+      workBytes: result.workBytes,
       activationBytes: result.activationBytes,
       keyBytes: (requirements[rank] as Requirements).keyBytes,
       setupSeconds: result.setupSeconds,

@@ -115,6 +115,21 @@ describe("BERT-Tiny at 512 tokens", () => {
       expect(roomy.timeline.seconds).toBeLessThanOrEqual(plan(strategy).timeline.seconds);
   });
 
+  test("memory is spared down to an even share, and time from there on", () => {
+    const memoryBytes = 2 ** 32;
+    const work = ({ memory }: Planned): number =>
+      Math.max(...memory.map(({ activations, workspace }) => activations + workspace));
+    const even = (1.125 * work(makePlan(program, setting, { devices: 1, strategy: "aegis", memoryBytes }))) / devices;
+    const [fastest, ...slower] = [0, 0.05, 0.2, 0.4].map((slack) =>
+      plan("aegis", { spare: "memory", slack, memoryBytes }),
+    ) as [Planned, Planned, Planned];
+    expect(work(fastest)).toBeGreaterThan(even);
+    for (const one of slower) {
+      expect(work(one)).toBeLessThanOrEqual(even);
+      expect(one.timeline.seconds).toBe(slower[0].timeline.seconds);
+    }
+  });
+
   test("dearer bytes are sent less", () => {
     const search = new Search(program, devices);
     const { parameters: ring, bootstrapInput, costs } = setting;

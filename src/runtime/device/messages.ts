@@ -74,8 +74,8 @@ export interface DeviceResult {
   readonly peakBytes: number;
   /** Most bytes of ciphertexts and sums, beside what operations work with. */
   readonly activationBytes: number;
-  /** Most bytes of keys that were resident. */
-  readonly keyBytes: number;
+  /** Most bytes of it beside resident keys. */
+  readonly workBytes: number;
   readonly uses: KeyUses;
   readonly sent: SentBytes;
 }

@@ -37,6 +37,13 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   // Inside long operations: the device lives, and what is queued moves on.
   inner.onAllocate(paced(() => pulse()));
   const stores = new Map<Form, KeyStore>();
+  // Keys come and go: what is used beside them is largest at some other moment than all together.
+  let workBytes = 0;
+  inner.onAllocate(() => {
+    let used = inner.memory().used;
+    for (const keys of stores.values()) used -= keys.residentBytes;
+    if (used > workBytes) workBytes = used;
+  });
   const counted: CountingKeys[] = [];
   const keysOf = (context: Context, form: Form): CountingKeys => {
     const { names, residentBytes } = start.keyUses.find((uses) => uses.form === form) ?? {
@@ -63,7 +70,6 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     releaseTransforms: start.releaseTransforms,
   });
   pulse = (): void => runner.pulse();
-  let keyBytes = 0;
   const stops = new Set(input.checkpoint === undefined ? [] : boundaries(program, plan));
   const first = input.resume?.step ?? 0;
   if (input.resume === undefined) {
@@ -89,10 +95,6 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     }
     if (names(plan.steps[index] as Step, endpoint.rank)) post({ kind: "step", index } satisfies DeviceMessage);
     runner.step(index);
-    keyBytes = Math.max(
-      keyBytes,
-      [...stores.values()].reduce((sum, keys) => sum + keys.memory().resident, 0),
-    );
   }
   runner.settle();
   ledger.counting = false;
@@ -117,7 +119,7 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     operations: Array.from(runner.clock.operations),
     peakBytes: peak,
     activationBytes: runner.activations.peak,
-    keyBytes,
+    workBytes,
     uses: sumOfUses(counted),
     sent: ledger.bytes,
   };
