@@ -9,6 +9,7 @@ import { compileCommand } from "./commands/compile.ts";
 import { paramsCommand } from "./commands/params.ts";
 import { planCommand } from "./commands/plan.ts";
 import { runCommand } from "./commands/run.ts";
+import { simulateCommand } from "./commands/simulate.ts";
 import { emphasise } from "./output.ts";
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
@@ -20,7 +21,15 @@ const program = new Command("aegis")
   .showHelpAfterError("(aegis --help lists the commands)")
   .exitOverride();
 
-for (const make of [runCommand, compileCommand, calibrateCommand, accuracyCommand, planCommand, paramsCommand]) {
+for (const make of [
+  runCommand,
+  compileCommand,
+  calibrateCommand,
+  accuracyCommand,
+  planCommand,
+  simulateCommand,
+  paramsCommand,
+]) {
   program.addCommand(make().exitOverride().option("--debug", "show stack traces"));
 }
 

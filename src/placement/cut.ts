@@ -15,14 +15,8 @@ import {
   shardedBackend,
 } from "../kernels/index.ts";
 import { type Operation, type Part, type Program, slotsOf, workOf } from "../program/index.ts";
-import { type KernelTimes, OperationCosts } from "../transformer/index.ts";
-import type { Link } from "./timeline.ts";
-
-/**
- * Seconds that calling a kernel on a limb that is cut takes beyond one that is not: finding its memory, and what
- * the others hold of it. From profiles.
- */
-const callSeconds = 1.7e-6;
+import { OperationCosts } from "../transformer/index.ts";
+import type { Machine } from "./setting.ts";
 
 /** A part of an operation on ciphertexts that are cut. */
 export interface CutCost {
@@ -38,10 +32,7 @@ export interface CutCost {
 export interface CutSetting {
   readonly program: Program;
   readonly parameters: Parameters;
-  /** Seconds of kernel work on a device. */
-  readonly times: KernelTimes;
-  /** Of collectives inside operations. */
-  readonly link: Link;
+  readonly machine: Machine;
   /** Transforms of the parameters, from which those of every rank are laid out; absent without bootstraps. */
   readonly bootstrapper: Bootstrapper | undefined;
 }
@@ -74,15 +65,15 @@ export class CutCosts {
 
   #measure(operation: Operation, part: Part): CutCost {
     const costs = this.#first();
-    const { times, link } = this.#setting;
+    const { times, cutTimes, callSeconds, barrier } = this.#setting.machine;
     // Every rank takes part in every collective, and knows what each of the others sends.
     const meter = costs.bytes(operation, "whole", part);
     const bytes = collectiveNames.map((name, i) => [name, meter[i] as number] as const).filter(([, sent]) => sent > 0);
     const [calls, collectives, ...byRank] = meter.slice(collectiveNames.length) as [number, number, ...number[]];
     return {
       bytes: Object.fromEntries(bytes),
-      compute: costs.seconds(operation, "whole", part, times) + calls * callSeconds,
-      communication: collectives * link.latencySeconds + Math.max(...byRank) / link.bytesPerSecond,
+      compute: costs.seconds(operation, "whole", part, cutTimes?.(this.#devices) ?? times) + calls * callSeconds,
+      communication: collectives * barrier.latencySeconds + Math.max(...byRank) / barrier.bytesPerSecond,
     };
   }
 

@@ -7,7 +7,7 @@ export * from "./plan.ts";
 export * from "./planner.ts";
 export { Samples } from "./samples.ts";
 export { modesFor, Search, type SearchOptions } from "./search.ts";
-export { planSetting, threadLink } from "./setting.ts";
+export { type Machine, planSetting, planSettingOn, threadLink, threadMachine } from "./setting.ts";
 export { Sharing } from "./sharing.ts";
 export { lowestInput, singlePlan } from "./single.ts";
 export { ciphertextBytes, headerWords, type RingSizes, sumBytes } from "./sizes.ts";

@@ -19,27 +19,49 @@ export const threadLink: Link = { bytesPerSecond: 4e9, latencySeconds: 50e-6 };
  */
 export const threadBarrier: Link = { bytesPerSecond: 1.1e9, latencySeconds: 400e-6 };
 
+/** What devices and what connects them take. */
+export interface Machine {
+  /** Seconds of kernel work on a device. */
+  readonly times: KernelTimes;
+  /** Between devices, for what is sent beside computing. */
+  readonly link: Link;
+  /** Between so many devices, for collectives inside operations. */
+  readonly barrier: Link;
+  /** Seconds of kernel work on ciphertexts that are cut over so many devices; by default as on whole ones. */
+  readonly cutTimes?: (devices: number) => KernelTimes;
+  /** Seconds that each kernel takes longer on a limb that is cut. */
+  readonly callSeconds: number;
+}
+
+/**
+ * Calling a kernel on a limb that is cut takes longer than on one that is not: finding its memory, and what
+ * the others hold of it. From profiles.
+ */
+const threadCallSeconds = 1.7e-6;
+
+/** Threads of one host. */
+export function threadMachine(times: KernelTimes): Machine {
+  return { times, link: threadLink, barrier: threadBarrier, callSeconds: threadCallSeconds };
+}
+
 /**
  * @param digest SHA-256 of the program
- * @param times seconds of kernel work on a device
- * @param link between devices, for what is sent beside computing
- * @param barrier between devices, for collectives inside operations
+ * @param times seconds of kernel work on a thread of one host
  */
-export function planSetting(
-  program: Program,
-  parameters: Parameters,
-  digest: string,
-  times: KernelTimes,
-  link: Link = threadLink,
-  barrier: Link = threadBarrier,
-): PlanSetting {
+export function planSetting(program: Program, parameters: Parameters, digest: string, times: KernelTimes): PlanSetting {
+  return planSettingOn(program, parameters, digest, threadMachine(times));
+}
+
+/** @param digest SHA-256 of the program */
+export function planSettingOn(program: Program, parameters: Parameters, digest: string, machine: Machine): PlanSetting {
+  const { times, link } = machine;
   const backend = new NullBackend();
   const context = new Context(parameters, backend);
   const bootstraps = program.operations.some(({ kind }) => kind === "bootstrap");
   const bootstrapper = bootstraps ? new Bootstrapper(context, slotsOf(program.geometry)) : undefined;
   const units = new OperationCosts(context, backend, program, bootstrapper);
   const cuts = new Map<string, CutCosts>();
-  const setting = { program, parameters, times, link: barrier, bootstrapper };
+  const setting = { program, parameters, machine, bootstrapper };
   const cut = (sharding: ShardingName, devices: number): CutCosts => {
     const key = `${sharding} ${devices}`;
     const costs = cuts.get(key) ?? new CutCosts(setting, sharding, devices);

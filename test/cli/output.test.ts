@@ -177,3 +177,47 @@ test("aegis calibrate writes a calibration that compile takes, and nothing else"
   ]);
   expect(compiled.code).toBe(0);
 });
+
+describe("aegis simulate", () => {
+  const simulate = (...args: string[]) =>
+    aegis(["simulate", "--model", model, "--preset", "insecure-test", "--tokens", "4", "--devices", "2", ...args]);
+
+  test("--json: what one strategy takes, beside one device", async () => {
+    const { code, stdout, stderr } = await simulate("--json");
+    expect([code, stderr]).toEqual([0, warning]);
+    const result = JSON.parse(stdout);
+    expect(result).toMatchObject({
+      tokens: 4,
+      devices: 2,
+      profile: "a100-40",
+      strategy: "aegis",
+      seconds: number,
+      memoryPerDevice: { activations: number, workspace: number, keys: number, total: number },
+      memoryReduction: number,
+      bytes: { total: number, feedForward: number, selfAttention: number },
+      exposedCommFraction: number,
+      breakdown: { computeByModule: { feedForward: number, selfAttention: number, other: number }, exposed: number },
+      fits: true,
+    });
+    expect(result.speedup).toBeCloseTo(result.oneDeviceSeconds / result.seconds, 12);
+    expect(result.efficiency).toBeCloseTo(result.speedup / 2, 12);
+    expect(result.speedup).toBeGreaterThan(0);
+    const { computeByModule, computeByOperation, exposed } = result.breakdown;
+    const total = (seconds: Record<string, number>): number =>
+      Object.values(seconds).reduce((sum, one) => sum + one, 0);
+    expect(total(computeByModule)).toBeCloseTo(total(computeByOperation), 9);
+    expect(total(computeByModule) + exposed).toBeCloseTo(result.seconds, 6);
+  });
+
+  test("a faster machine takes less time, and one table lists all strategies", async () => {
+    const [slow, fast] = await Promise.all(
+      ["a100-40", "h200"].map(async (profile) => JSON.parse((await simulate("--profile", profile, "--json")).stdout)),
+    );
+    expect(fast.seconds).toBeLessThan(slow.seconds);
+    const { code, stdout } = await simulate("--strategy", "all");
+    expect(code).toBe(0);
+    expect(stdout).not.toMatch(escapeCode);
+    for (const strategy of ["aegis", "megatron", "tensor", "data", "limb", "coefficient"])
+      expect(stdout).toMatch(new RegExp(`^│ ${strategy} `, "m"));
+  });
+});

@@ -294,6 +294,14 @@ describe("a program or a plan that is not right", () => {
   const file = (name: string): string => join(folder, name);
   const run = (...args: string[]): string[] => ["run", "--model", model, "--preset", "insecure-test", ...args];
   const plan = (...args: string[]): string[] => ["plan", "--model", model, "--preset", "insecure-test", ...args];
+  const simulate = (...args: string[]): string[] => [
+    "simulate",
+    "--model",
+    model,
+    "--preset",
+    "insecure-test",
+    ...args,
+  ];
 
   beforeAll(async () => {
     folder = folders.folder({ "no.json": "{", "empty.json": "{}" });
@@ -363,6 +371,20 @@ describe("a program or a plan that is not right", () => {
       () => plan("--tokens", "4", "--out", "/nowhere/plan.json"),
       /\/nowhere\/plan\.json: cannot be written/,
     ],
+    [
+      "aegis simulate: a machine that nobody described",
+      () => simulate("--profile", "a100-41"),
+      /--profile: there is no profile "a100-41"$/,
+    ],
+    ["aegis simulate: a profile that is none", () => simulate("--profile", file("no.json")), /no\.json: not JSON/],
+    [
+      "aegis simulate: a profile without its fields",
+      () => simulate("--profile", file("program.json")),
+      /program\.json: .*expected/i,
+    ],
+    ["aegis simulate: no devices", () => simulate("--devices", "0"), /--devices: expected 1 to 64, got "0"/],
+    ["aegis simulate: an unknown strategy", () => simulate("--strategy", "x"), /strategy: expected one of .*got "x"/],
+    ["aegis simulate: an unknown model", () => ["simulate", "--model", "bert-huge"], /bert-huge/],
     [
       "aegis plan: memory that nothing fits",
       () => plan("--tokens", "4", "--memory", "1MiB"),

@@ -1,10 +1,8 @@
 /** `aegis plan`: where every ciphertext lives and what travels, before anything runs. */
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
 import { maximumRanks } from "../../kernels/index.ts";
-import { builtinConfig, builtinConfigNames, type ModelConfig, parseConfig } from "../../model/index.ts";
+import { builtinConfigNames } from "../../model/index.ts";
 import {
   checkStrategy,
   defaultSlack,
@@ -27,10 +25,11 @@ import {
 } from "../../placement/index.ts";
 import { type Operation, type Program, parseProgram } from "../../program/index.ts";
 import { digestOf } from "../../runtime/index.ts";
-import { type Calibration, compile, referenceTimes, typicalCalibration } from "../../transformer/index.ts";
-import { parseBytes, parseInteger, readParsed, readText } from "../arguments.ts";
+import { compile, referenceTimes } from "../../transformer/index.ts";
+import { parseBytes, parseInteger, readParsed } from "../arguments.ts";
+import { defaultTokens, describeModel, tokenCount } from "../described-model.ts";
 import { formatBytes, formatSeconds, printJson, printLine, table, withStatus, writeWhole } from "../output.ts";
-import { checkProgram, defaultPreset, loadModel, parametersFor } from "../session.ts";
+import { checkProgram, defaultPreset, parametersFor } from "../session.ts";
 
 interface Options {
   model: string;
@@ -48,7 +47,6 @@ interface Options {
   json?: boolean;
 }
 
-const defaultTokens = 128;
 /** Default memory of a planned device. */
 const defaultMemory = 80 * 2 ** 30;
 const mostMemory = 2 ** 44;
@@ -104,7 +102,7 @@ async function plan(options: Options) {
   const spare = checkSpare(options.spare);
   const choice = { overlap: options.overlap, memoryBytes, slack, spare };
   const start = performance.now();
-  const { config, calibration } = await describe(options.model);
+  const { config, calibration } = await describeModel(options.model);
   const given =
     options.program === undefined ? undefined : await readParsed(options.program, "--program", "program", parseProgram);
   const length = tokenCount(options.tokens, config.maximumTokens, given?.length);
@@ -220,38 +218,6 @@ function requireFit(
       hint: enough === undefined ? `${Math.floor(devices / 2)} devices are not enough` : `${enough} devices would do`,
     },
   );
-}
-
-/** A checkpoint with its calibration, or a configuration with typical ranges. */
-async function describe(model: string): Promise<{ config: ModelConfig; calibration: Calibration }> {
-  const alone = (config: ModelConfig) => ({ config, calibration: typicalCalibration(config) });
-  if ((builtinConfigNames as readonly string[]).includes(model)) return alone(builtinConfig(model, 8192));
-  if (model.endsWith(".json")) return alone(await configFile(model));
-  const exists = async (name: string): Promise<boolean> =>
-    stat(join(model, name)).then(
-      () => true,
-      () => false,
-    );
-  if ((await exists("config.json")) && !(await exists("model.safetensors")))
-    return alone(await configFile(join(model, "config.json")));
-  const { checkpoint, calibration } = await loadModel(model);
-  return { config: checkpoint.config, calibration };
-}
-
-async function configFile(path: string): Promise<ModelConfig> {
-  const text = await readText(path, "--model");
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch (cause) {
-    throw new AegisError("format", `${path}: not JSON`, { cause });
-  }
-  return parseConfig(json, path);
-}
-
-/** As told; otherwise as many as the program is for, or a middling text. */
-function tokenCount(value: string | undefined, maximum: number, given?: number): number {
-  return value === undefined ? Math.min(given ?? defaultTokens, maximum) : parseInteger("--tokens", value, 1, maximum);
 }
 
 function print(result: Awaited<ReturnType<typeof plan>>): void {

@@ -1,0 +1,277 @@
+/** `aegis simulate`: a plan played on machines that are not at hand. */
+import { Command } from "commander";
+import { AegisError } from "../../base/errors.ts";
+import type { Parameters } from "../../ckks/index.ts";
+import { builtinConfigNames } from "../../model/index.ts";
+import {
+  checkStrategy,
+  type DeviceMemory,
+  defaultSlack,
+  leastMemory,
+  type ModuleName,
+  makePlan,
+  maximumDevices,
+  moduleNames,
+  moduleOf,
+  planSettingOn,
+  type StrategyName,
+  strategyNames,
+} from "../../placement/index.ts";
+import type { Operation, Program } from "../../program/index.ts";
+import { digestOf } from "../../runtime/index.ts";
+import {
+  type KernelSetting,
+  loadKernelSetting,
+  loadProfile,
+  machineOf,
+  type Profile,
+  type Simulation,
+  simulate,
+  topologyOf,
+} from "../../simulator/index.ts";
+import { compile, referenceTimes } from "../../transformer/index.ts";
+import { parseBytes, parseInteger } from "../arguments.ts";
+import { defaultTokens, describeModel, tokenCount } from "../described-model.ts";
+import { formatBytes, formatSeconds, printJson, printLine, table, withStatus } from "../output.ts";
+import { defaultPreset, parametersFor } from "../session.ts";
+
+interface Options {
+  model: string;
+  tokens?: string;
+  devices: string;
+  strategy: string;
+  preset: string;
+  profile: string;
+  memory?: string;
+  overlap: boolean;
+  slack: string;
+  json?: boolean;
+}
+
+const mostMemory = 2 ** 44;
+const defaultSlackPercent = String(100 * defaultSlack);
+const mostSlackPercent = 100;
+
+export function simulateCommand(): Command {
+  return new Command("simulate")
+    .description("play a plan on machines that are not at hand")
+    .requiredOption("--model <name>", `checkpoint directory, config.json, or ${builtinConfigNames.join(", ")}`)
+    .option("--tokens <n>", `tokens of the text (default ${defaultTokens})`)
+    .option("--devices <n>", "devices", "4")
+    .option("--profile <name>", "machine: a name or a .json file, see profiles/", "a100-40")
+    .option("--strategy <name>", `${strategyNames.join(", ")}, or all of them`, "aegis")
+    .option("--preset <name>", "encryption parameters", defaultPreset)
+    .option("--memory <bytes>", "memory of a device, such as 40GiB (default: the profile's)")
+    .option("--no-overlap", "send only when something is asked for")
+    .option(
+      "--slack <percent>",
+      "how much slower than the fastest plan one may be that sends less",
+      defaultSlackPercent,
+    )
+    .option("--json", "print one JSON object")
+    .action(async (options: Options) => {
+      const result = await withStatus("simulating", () => simulated(options));
+      if (options.json === true) printJson(result);
+      else print(result);
+    });
+}
+
+/** What plans are made and played with. */
+interface Setting {
+  readonly program: Program;
+  readonly digest: string;
+  readonly parameters: Parameters;
+  readonly profile: Profile;
+  readonly kernels: KernelSetting;
+  readonly memoryBytes: number;
+  readonly overlap: boolean;
+  readonly slack: number;
+}
+
+async function simulated(options: Options) {
+  const devices = parseInteger("--devices", options.devices, 1, maximumDevices);
+  const strategies = options.strategy === "all" ? strategyNames : [checkStrategy(options.strategy)];
+  const slack = parseInteger("--slack", options.slack, 0, mostSlackPercent) / 100;
+  const profile = await loadProfile(options.profile);
+  const memoryBytes =
+    options.memory === undefined ? profile.memory.value : parseBytes("--memory", options.memory, mostMemory);
+  const { config, calibration } = await describeModel(options.model);
+  const length = tokenCount(options.tokens, config.maximumTokens);
+  const parameters = parametersFor(options.preset, config, length);
+  const { program } = compile(config, calibration, parameters, { length, times: referenceTimes });
+  const setting: Setting = {
+    program,
+    digest: digestOf(program),
+    parameters,
+    profile,
+    kernels: await loadKernelSetting(),
+    memoryBytes,
+    overlap: options.overlap,
+    slack,
+  };
+  const play = player(setting);
+  const leftOut: { strategy: StrategyName; reason: string }[] = [];
+  const results = strategies.flatMap((strategy) => {
+    try {
+      return [{ strategy, ...compared(play(strategy, devices), play(strategy, 1), devices) }];
+    } catch (error) {
+      if (strategies.length === 1 || !(error instanceof AegisError && error.code === "plan")) throw error;
+      leftOut.push({ strategy, reason: error.message });
+      return [];
+    }
+  });
+  const about = {
+    model: options.model,
+    tokens: program.length,
+    devices,
+    profile: profile.name,
+    preset: parameters.name,
+    layout: program.geometry,
+    memoryBytes,
+  };
+  return {
+    ...about,
+    ...(options.strategy === "all" ? {} : results[0]),
+    strategies: results,
+    ...(leftOut.length === 0 ? {} : { leftOut }),
+  };
+}
+
+interface Played {
+  readonly simulation: Simulation;
+  readonly memory: readonly DeviceMemory[];
+  readonly bytes: Readonly<Record<ModuleName | "total", number>>;
+  readonly breakdown: Breakdown;
+  readonly fits: boolean;
+  readonly planSeconds: number;
+  readonly simulateSeconds: number;
+}
+
+/** Plans and plays; what is asked for twice is played once. */
+function player({ program, digest, parameters, profile, kernels, ...choice }: Setting) {
+  const settings = new Map<number, ReturnType<typeof planSettingOn>>();
+  const known = new Map<string, Played>();
+  return (strategy: StrategyName, devices: number): Played => {
+    // On one device there is nothing to choose.
+    const key = devices === 1 ? "1" : `${strategy} ${devices}`;
+    const played = known.get(key);
+    if (played !== undefined) return played;
+    const start = performance.now();
+    const setting =
+      settings.get(devices) ??
+      planSettingOn(program, parameters, digest, machineOf(profile, kernels, parameters, devices));
+    settings.set(devices, setting);
+    const { plan, memory, bytes } = makePlan(program, setting, {
+      devices,
+      strategy: devices === 1 ? "aegis" : strategy,
+      ...choice,
+    });
+    const planned = performance.now();
+    const simulation = simulate(program, plan, setting.costs, topologyOf(profile, devices));
+    const result: Played = {
+      simulation,
+      memory,
+      bytes,
+      breakdown: breakdownOf(program, simulation),
+      fits: memory.every((one) => leastMemory(one) <= choice.memoryBytes),
+      planSeconds: (planned - start) / 1000,
+      simulateSeconds: (performance.now() - planned) / 1000,
+    };
+    known.set(key, result);
+    return result;
+  };
+}
+
+function compared(many: Played, one: Played, devices: number) {
+  const { seconds, devices: times } = many.simulation;
+  const speedup = one.simulation.seconds / seconds;
+  const bytesOf = ({ activations, workspace, keys, total }: DeviceMemory) => ({ activations, workspace, keys, total });
+  const fullest = many.memory.reduce((a, b) => (b.total > a.total ? b : a));
+  const [alone] = one.memory as [DeviceMemory];
+  const work = ({ activations, workspace }: DeviceMemory): number => activations + workspace;
+  return {
+    seconds,
+    speedup,
+    efficiency: speedup / devices,
+    oneDeviceSeconds: one.simulation.seconds,
+    memoryPerDevice: bytesOf(fullest),
+    oneDeviceMemory: bytesOf(alone),
+    memoryReduction: 1 - fullest.total / alone.total,
+    /** Without keys, which every device has that uses them. */
+    workReduction: 1 - work(fullest) / work(alone),
+    fits: many.fits,
+    bytes: many.bytes,
+    exposedCommFraction: Math.max(...times.map(({ exposed }) => exposed)) / seconds,
+    breakdown: many.breakdown,
+    planSeconds: many.planSeconds,
+    simulateSeconds: many.simulateSeconds,
+  };
+}
+
+/** Seconds of the device that is done last. */
+interface Breakdown {
+  readonly device: number;
+  readonly computeByModule: Readonly<Record<ModuleName, number>>;
+  readonly computeByOperation: Readonly<Record<string, number>>;
+  /** Waiting for what others send, and for collectives inside operations. */
+  readonly exposed: number;
+}
+
+function breakdownOf(program: Program, { devices, events }: Simulation): Breakdown {
+  const ends = devices.map(({ end }) => end);
+  const device = ends.indexOf(Math.max(...ends));
+  const computeByModule: Record<ModuleName, number> = { feedForward: 0, selfAttention: 0, other: 0 };
+  const computeByOperation: Record<string, number> = {};
+  for (const { operation: index, stream, devices: mine, begin, computed } of events) {
+    if (stream !== "compute" || !mine.includes(device)) continue;
+    const { kind, path } = program.operations[index] as Operation;
+    const seconds = computed - begin;
+    computeByModule[moduleOf(path)] += seconds;
+    if (seconds > 0) computeByOperation[kind] = (computeByOperation[kind] ?? 0) + seconds;
+  }
+  return { device, computeByModule, computeByOperation, exposed: devices[device]?.exposed ?? 0 };
+}
+
+function print(result: Awaited<ReturnType<typeof simulated>>): void {
+  const { layout } = result;
+  printLine(
+    `${result.model}, ${result.tokens} tokens on ${result.devices} × ${result.profile}, ${layout.layout} layout: ${layout.blocks} × ${layout.tokens} tokens of ${layout.lanes} lanes`,
+  );
+  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
+  printLine(
+    table(
+      [
+        "strategy",
+        "time",
+        "speed-up",
+        "efficiency",
+        "exposed",
+        "feed-forward",
+        "self-attention",
+        "memory a device",
+        "",
+      ],
+      result.strategies.map((one) => [
+        one.strategy,
+        formatSeconds(one.seconds),
+        `${one.speedup.toFixed(2)}×`,
+        percent(one.efficiency),
+        percent(one.exposedCommFraction),
+        formatBytes(one.bytes.feedForward),
+        formatBytes(one.bytes.selfAttention),
+        formatBytes(one.memoryPerDevice.total),
+        one.fits ? "" : "does not fit",
+      ]),
+    ),
+  );
+  for (const { strategy, computeByModule, breakdown } of result.strategies.map((one) => ({
+    ...one,
+    computeByModule: one.breakdown.computeByModule,
+  }))) {
+    const parts = moduleNames.map((name) => `${name} ${formatSeconds(computeByModule[name])}`);
+    printLine(
+      `${strategy}, device ${breakdown.device}: ${parts.join(", ")}, waiting ${formatSeconds(breakdown.exposed)}`,
+    );
+  }
+  for (const { strategy, reason } of result.leftOut ?? []) printLine(`no plan for ${strategy}: ${reason}`);
+}

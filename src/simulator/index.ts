@@ -1,0 +1,19 @@
+/** The simulator: plans on machines that are not at hand. */
+export {
+  type KernelSetting,
+  kernelSeconds,
+  type LaunchShape,
+  launchShape,
+  loadKernelSetting,
+} from "./kernel-seconds.ts";
+export { machineOf } from "./machine.ts";
+export {
+  type GpuProfile,
+  loadProfile,
+  type MeasuredProfile,
+  type Profile,
+  parseProfile,
+  profileNames,
+} from "./profile.ts";
+export { type Event, type SimulatedDevice, type Simulation, simulate } from "./simulate.ts";
+export { type Path, type PortLink, slowestPath, type Topology, topologyOf } from "./topology.ts";
