@@ -1,10 +1,13 @@
 /** The simulator: plans on machines that are not at hand. */
+export { type CalibrationRow, calibrationRows } from "./calibration.ts";
 export {
   type KernelSetting,
   kernelSeconds,
   type LaunchShape,
   launchShape,
   loadKernelSetting,
+  type WordSize,
+  wordSizes,
 } from "./kernel-seconds.ts";
 export { machineOf } from "./machine.ts";
 export {

@@ -24,7 +24,7 @@ const cost = z.strictObject({
 const share = z.strictObject({ value: z.number().positive().max(1), unit: z.string(), source: z.string().min(1) });
 
 const schema = z.strictObject({
-  words: z.literal(32),
+  words: z.union([z.literal(32), z.literal(64)]),
   title: z.string(),
   kernels: z.strictObject(
     Object.fromEntries(kernelNames.map((name) => [name, cost])) as Record<KernelName, typeof cost>,
@@ -39,8 +39,13 @@ const schema = z.strictObject({
 /** What kernels of an implementation cost, whatever the device; see `profiles/kernels`. */
 export type KernelSetting = z.infer<typeof schema>;
 
-export async function loadKernelSetting(): Promise<KernelSetting> {
-  const file = "word32.json";
+/** Words of 32 bits, as our kernels have them, or of 64, as most implementations on GPUs. */
+export type WordSize = KernelSetting["words"];
+
+export const wordSizes: readonly WordSize[] = [32, 64];
+
+export async function loadKernelSetting(words: WordSize = 32): Promise<KernelSetting> {
+  const file = `word${words}.json`;
   const result = schema.safeParse(
     JSON.parse(await readFile(new URL(`../../profiles/kernels/${file}`, import.meta.url), "utf8")),
   );

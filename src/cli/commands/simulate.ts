@@ -20,6 +20,7 @@ import {
 import type { Operation, Program } from "../../program/index.ts";
 import { digestOf } from "../../runtime/index.ts";
 import {
+  calibrationRows,
   type KernelSetting,
   loadKernelSetting,
   loadProfile,
@@ -28,6 +29,7 @@ import {
   type Simulation,
   simulate,
   topologyOf,
+  wordSizes,
 } from "../../simulator/index.ts";
 import { compile, referenceTimes } from "../../transformer/index.ts";
 import { parseBytes, parseInteger } from "../arguments.ts";
@@ -36,7 +38,7 @@ import { formatBytes, formatSeconds, printJson, printLine, table, withStatus } f
 import { defaultPreset, parametersFor } from "../session.ts";
 
 interface Options {
-  model: string;
+  model?: string;
   tokens?: string;
   devices: string;
   strategy: string;
@@ -45,6 +47,8 @@ interface Options {
   memory?: string;
   overlap: boolean;
   slack: string;
+  words: string;
+  calibration?: boolean;
   json?: boolean;
 }
 
@@ -55,7 +59,7 @@ const mostSlackPercent = 100;
 export function simulateCommand(): Command {
   return new Command("simulate")
     .description("play a plan on machines that are not at hand")
-    .requiredOption("--model <name>", `checkpoint directory, config.json, or ${builtinConfigNames.join(", ")}`)
+    .option("--model <name>", `checkpoint directory, config.json, or ${builtinConfigNames.join(", ")}`)
     .option("--tokens <n>", `tokens of the text (default ${defaultTokens})`)
     .option("--devices <n>", "devices", "4")
     .option("--profile <name>", "machine: a name or a .json file, see profiles/", "a100-40")
@@ -68,12 +72,35 @@ export function simulateCommand(): Command {
       "how much slower than the fastest plan one may be that sends less",
       defaultSlackPercent,
     )
+    .option("--words <bits>", "words that kernels work on: 32, as ours, or 64", "32")
+    .option("--calibration", "say what the simulator makes of figures that others have published")
     .option("--json", "print one JSON object")
     .action(async (options: Options) => {
+      if (options.calibration === true) return await calibrate(options);
       const result = await withStatus("simulating", () => simulated(options));
       if (options.json === true) printJson(result);
       else print(result);
     });
+}
+
+async function calibrate({ json }: Options): Promise<void> {
+  const rows = await withStatus("calibrating", () => calibrationRows());
+  if (json === true) return printJson({ rows });
+  const shown = (value: number, unit: string): string =>
+    unit === "s" ? `${(1000 * value).toPrecision(3)} ms` : `${value.toFixed(2)} ${unit}`;
+  printLine(
+    table(
+      ["", "simulated", "published", "error", "", "source"],
+      rows.map(({ what, predicted, reference, unit, error, role, source }) => [
+        what,
+        shown(predicted, unit),
+        shown(reference, unit),
+        `${error < 0 ? "−" : "+"}${(100 * Math.abs(error)).toFixed(1)} %`,
+        role,
+        source,
+      ]),
+    ),
+  );
 }
 
 /** What plans are made and played with. */
@@ -89,6 +116,14 @@ interface Setting {
 }
 
 async function simulated(options: Options) {
+  if (options.model === undefined)
+    throw new AegisError("argument", "--model is not given", { hint: "or ask for --calibration" });
+  const words = wordSizes.find((size) => String(size) === options.words);
+  if (words === undefined)
+    throw new AegisError(
+      "argument",
+      `--words: expected ${wordSizes.join(" or ")}, got ${JSON.stringify(options.words)}`,
+    );
   const devices = parseInteger("--devices", options.devices, 1, maximumDevices);
   const strategies = options.strategy === "all" ? strategyNames : [checkStrategy(options.strategy)];
   const slack = parseInteger("--slack", options.slack, 0, mostSlackPercent) / 100;
@@ -104,7 +139,7 @@ async function simulated(options: Options) {
     digest: digestOf(program),
     parameters,
     profile,
-    kernels: await loadKernelSetting(),
+    kernels: await loadKernelSetting(words),
     memoryBytes,
     overlap: options.overlap,
     slack,
@@ -125,6 +160,7 @@ async function simulated(options: Options) {
     tokens: program.length,
     devices,
     profile: profile.name,
+    words,
     preset: parameters.name,
     layout: program.geometry,
     memoryBytes,

@@ -1,5 +1,5 @@
 /** What operations cost, counted and not measured. */
-export { specialCountOf } from "./blank-keys.ts";
+export { BlankKeys, specialCountOf } from "./blank-keys.ts";
 export { emptyWeights } from "./empty-weights.ts";
 export { NullCosts } from "./null-costs.ts";
 export { OperationCosts, type OperationPhase } from "./operation-costs.ts";
