@@ -33,6 +33,12 @@ for (const make of [
   program.addCommand(make().exitOverride().option("--debug", "show stack traces"));
 }
 
+// Whoever reads may stop reading, as `| head` does.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,9 +1,10 @@
 /** What commands print, and where. */
+import { spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseProgram } from "../../src/program/index.ts";
-import { buildDist } from "../support/build.ts";
+import { buildDist, command } from "../support/build.ts";
 import { aegis, Folders } from "./support.ts";
 
 const folders = new Folders();
@@ -207,6 +208,20 @@ describe("aegis simulate", () => {
       Object.values(seconds).reduce((sum, one) => sum + one, 0);
     expect(total(computeByModule)).toBeCloseTo(total(computeByOperation), 9);
     expect(total(computeByModule) + exposed).toBeCloseTo(result.seconds, 6);
+  });
+
+  test("--trace: a timeline in a file, and no other output than without", async () => {
+    const trace = join(folders.folder({}), "trace.json");
+    const { code, stdout } = await simulate("--trace", trace);
+    expect([code, stdout]).toEqual([0, (await simulate()).stdout]);
+    const { traceEvents } = JSON.parse(readFileSync(trace, "utf8"));
+    expect(traceEvents.length).toBeGreaterThan(10);
+  });
+
+  test("a reader that stops reading is no failure", async () => {
+    const line = `"${process.execPath}" "${command}" simulate --model "${model}" --preset insecure-test --tokens 4 --strategy all`;
+    const { stderr } = spawnSync("sh", ["-c", `${line} | true`], { encoding: "utf8" });
+    expect(stderr).toBe(warning);
   });
 
   test("a faster machine takes less time, and one table lists all strategies", async () => {

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { builtinConfig } from "../../src/model/index.ts";
 import { makePlan, type PlanSetting, planBytes, planSettingOn, type StrategyName } from "../../src/placement/index.ts";
 import type { Program } from "../../src/program/index.ts";
+import { traceOf } from "../../src/report/index.ts";
 import { digestOf } from "../../src/runtime/index.ts";
 import {
   loadKernelSetting,
@@ -88,6 +89,30 @@ test("cut ciphertexts wait for their collectives", () => {
   const { simulation, timeline } = played("limb", 2);
   expect(simulation.seconds).toBeCloseTo(timeline.seconds, 6);
   expect(simulation.devices[0]?.exposed).toBeGreaterThan(0);
+});
+
+test("a trace shows what every stream does, one thing after another, and what it waits for", () => {
+  const { simulation } = played("megatron", 4);
+  const { traceEvents } = traceOf(program, simulation);
+  const names = traceEvents.flatMap((event) => (event.ph === "M" ? [event.args.name] : []));
+  expect(names.filter((name) => name.startsWith("device"))).toEqual(["device 0", "device 1", "device 2", "device 3"]);
+  const slices = traceEvents.flatMap((event) => (event.ph === "X" ? [event] : []));
+  for (const pid of [0, 1, 2, 3]) {
+    for (const tid of [0, 1]) {
+      let free = 0;
+      for (const { ts, dur } of slices.filter((slice) => slice.pid === pid && slice.tid === tid)) {
+        expect(ts).toBeGreaterThanOrEqual(free - 1e-6);
+        free = ts + dur;
+      }
+    }
+    const seconds = (cat: string): number =>
+      slices.reduce((sum, slice) => sum + (slice.pid === pid && slice.cat === cat ? slice.dur / 1e6 : 0), 0);
+    const { compute, exposed } = simulation.devices[pid] as (typeof simulation.devices)[number];
+    expect(seconds("compute")).toBeCloseTo(compute, 9);
+    expect(seconds("wait") + seconds("collective")).toBeCloseTo(exposed, 6);
+  }
+  const bytes = slices.reduce((sum, { args }) => sum + Number(args?.bytes ?? 0), 0);
+  expect(bytes).toBe(sent(simulation));
 });
 
 test("one wire that all share is slower than a port for each", () => {

@@ -18,6 +18,7 @@ import {
   strategyNames,
 } from "../../placement/index.ts";
 import type { Operation, Program } from "../../program/index.ts";
+import { traceOf } from "../../report/index.ts";
 import { digestOf } from "../../runtime/index.ts";
 import {
   calibrationRows,
@@ -34,7 +35,7 @@ import {
 import { compile, referenceTimes } from "../../transformer/index.ts";
 import { parseBytes, parseInteger } from "../arguments.ts";
 import { defaultTokens, describeModel, tokenCount } from "../described-model.ts";
-import { formatBytes, formatSeconds, printJson, printLine, table, withStatus } from "../output.ts";
+import { formatBytes, formatSeconds, printJson, printLine, table, withStatus, writeWhole } from "../output.ts";
 import { defaultPreset, parametersFor } from "../session.ts";
 
 interface Options {
@@ -49,6 +50,7 @@ interface Options {
   slack: string;
   words: string;
   calibration?: boolean;
+  trace?: string;
   json?: boolean;
 }
 
@@ -74,6 +76,7 @@ export function simulateCommand(): Command {
     )
     .option("--words <bits>", "words that kernels work on: 32, as ours, or 64", "32")
     .option("--calibration", "say what the simulator makes of figures that others have published")
+    .option("--trace <file>", "write the timeline of one strategy for Perfetto (ui.perfetto.dev)")
     .option("--json", "print one JSON object")
     .action(async (options: Options) => {
       if (options.calibration === true) return await calibrate(options);
@@ -144,6 +147,8 @@ async function simulated(options: Options) {
     overlap: options.overlap,
     slack,
   };
+  if (options.trace !== undefined && strategies.length > 1)
+    throw new AegisError("argument", "--trace: one strategy at a time");
   const play = player(setting);
   const leftOut: { strategy: StrategyName; reason: string }[] = [];
   const results = strategies.flatMap((strategy) => {
@@ -155,6 +160,10 @@ async function simulated(options: Options) {
       return [];
     }
   });
+  if (options.trace !== undefined) {
+    const { simulation } = play(strategies[0] as StrategyName, devices);
+    await writeWhole(options.trace, JSON.stringify(traceOf(program, simulation)), "check the path given with --trace");
+  }
   const about = {
     model: options.model,
     tokens: program.length,

@@ -1,0 +1,91 @@
+/**
+ * A simulated plan in the trace event format (JSON object form) that Perfetto and chrome://tracing open: a
+ * process for each device, in it a thread that computes and one that sends. Times are microseconds.
+ */
+import { describeOperation, type Operation, type Program } from "../program/index.ts";
+import type { Event, Simulation } from "../simulator/index.ts";
+
+interface Slice {
+  readonly name: string;
+  /** What it is: `compute`, `collective`, `wait` or `send`. */
+  readonly cat: string;
+  /** Complete event. */
+  readonly ph: "X";
+  /** Begin and duration. */
+  readonly ts: number;
+  readonly dur: number;
+  /** Device, and which of its streams. */
+  readonly pid: number;
+  readonly tid: number;
+  readonly args?: Readonly<Record<string, string | number>>;
+}
+
+interface Label {
+  readonly name: "process_name" | "thread_name";
+  readonly ph: "M";
+  readonly pid: number;
+  readonly tid?: number;
+  readonly args: { readonly name: string };
+}
+
+export interface Trace {
+  readonly displayTimeUnit: "ms";
+  readonly traceEvents: readonly (Slice | Label)[];
+}
+
+const streams = ["compute", "send"] as const;
+
+/** Waits shorter than this are rounding. */
+const shortest = 1e-9;
+
+export function traceOf(program: Program, { devices, events }: Simulation): Trace {
+  const slices: (Slice | Label)[] = [];
+  for (const pid of devices.keys()) {
+    slices.push({ name: "process_name", ph: "M", pid, args: { name: `device ${pid}` } });
+    for (const [tid, name] of streams.entries())
+      slices.push({ name: "thread_name", ph: "M", pid, tid, args: { name } });
+  }
+  const free = devices.map(() => 0);
+  for (const event of events) {
+    const { operation: index, devices: mine, stream } = event;
+    const name = nameOf(program.operations[index] as Operation, event);
+    for (const pid of mine) {
+      const tid = streams.indexOf(stream);
+      const add = (what: string, cat: string, from: number, to: number, args?: Slice["args"]): void => {
+        if (to - from > shortest)
+          slices.push({
+            name: what,
+            cat,
+            ph: "X",
+            ts: 1e6 * from,
+            dur: 1e6 * (to - from),
+            pid,
+            tid,
+            ...(args && { args }),
+          });
+      };
+      if (stream === "send") {
+        add(name, "send", event.begin, event.end, sendArguments(event));
+        continue;
+      }
+      add("wait", "wait", free[pid] as number, event.begin, { for: name });
+      add(name, "compute", event.begin, event.computed);
+      add(`${name}: collectives`, "collective", event.computed, event.end);
+      free[pid] = event.end;
+    }
+  }
+  return { displayTimeUnit: "ms", traceEvents: slices };
+}
+
+function nameOf(operation: Operation, { kind, phase }: Event): string {
+  const name = describeOperation(operation);
+  if (phase !== undefined && phase !== "whole") return `${name}: ${phase}`;
+  return kind === "compute" || kind === "cut" ? name : `${name}: ${kind}`;
+}
+
+function sendArguments({ flows }: Event): Slice["args"] {
+  return {
+    to: flows.map(({ to }) => to).join(", "),
+    bytes: flows.reduce((sum, { bytes }) => sum + bytes, 0),
+  };
+}
