@@ -8,6 +8,7 @@ import { calibrateCommand } from "./commands/calibrate.ts";
 import { compileCommand } from "./commands/compile.ts";
 import { paramsCommand } from "./commands/params.ts";
 import { planCommand } from "./commands/plan.ts";
+import { profileCommand } from "./commands/profile.ts";
 import { runCommand } from "./commands/run.ts";
 import { simulateCommand } from "./commands/simulate.ts";
 import { emphasise } from "./output.ts";
@@ -28,6 +29,7 @@ for (const make of [
   accuracyCommand,
   planCommand,
   simulateCommand,
+  profileCommand,
   paramsCommand,
 ]) {
   program.addCommand(make().exitOverride().option("--debug", "show stack traces"));

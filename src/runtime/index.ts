@@ -2,6 +2,7 @@
 
 export { checkCheckpoint } from "./checkpoint.ts";
 export { type RunIdentity, runIdentity } from "./checkpoint-manifest.ts";
+export { measureCopies } from "./copy-speed.ts";
 export { CountingKeys, type KeyUses } from "./counting-keys.ts";
 export { type DeviceKind, deviceKinds } from "./device/messages.ts";
 export { requireRunnable } from "./device/sharding.ts";

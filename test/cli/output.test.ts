@@ -218,6 +218,21 @@ describe("aegis simulate", () => {
     expect(traceEvents.length).toBeGreaterThan(10);
   });
 
+  test("a profile of this machine, on which plans are played", async () => {
+    const profile = join(folders.folder({}), "here.json");
+    const made = await aegis(["profile", "--preset", "insecure-test", "--out", profile, "--json"]);
+    expect([made.code, made.stderr]).toEqual([0, warning]);
+    expect(JSON.parse(made.stdout)).toMatchObject({
+      name: "this-machine",
+      kind: "measured",
+      memory: { value: 2 ** 32 },
+    });
+    expect(JSON.parse(readFileSync(profile, "utf8"))).toEqual(JSON.parse(made.stdout));
+    const { code, stdout } = await simulate("--profile", profile, "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ profile: "this-machine", seconds: number, fits: true });
+  });
+
   test("a reader that stops reading is no failure", async () => {
     const line = `"${process.execPath}" "${command}" simulate --model "${model}" --preset insecure-test --tokens 4 --strategy all`;
     const { stderr } = spawnSync("sh", ["-c", `${line} | true`], { encoding: "utf8" });

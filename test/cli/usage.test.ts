@@ -382,6 +382,18 @@ describe("a program or a plan that is not right", () => {
       () => simulate("--profile", file("program.json")),
       /program\.json: .*expected/i,
     ],
+    ["aegis simulate: words of no kernel", () => simulate("--words", "48"), /--words: expected 32 or 64, got "48"/],
+    [
+      "aegis simulate: a timeline of many",
+      () => simulate("--strategy", "all", "--trace", file("t.json")),
+      /--trace: one strategy at a time/,
+    ],
+    ["aegis simulate: nothing to play", () => ["simulate"], /--model is not given/],
+    [
+      "aegis profile: a name that is none",
+      () => ["profile", "--preset", "insecure-test", "--name", "../x"],
+      /--name: expected small letters, digits and dashes, got "\.\.\/x"/,
+    ],
     ["aegis simulate: no devices", () => simulate("--devices", "0"), /--devices: expected 1 to 64, got "0"/],
     ["aegis simulate: an unknown strategy", () => simulate("--strategy", "x"), /strategy: expected one of .*got "x"/],
     ["aegis simulate: an unknown model", () => ["simulate", "--model", "bert-huge"], /bert-huge/],
