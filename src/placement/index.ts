@@ -1,7 +1,14 @@
 /** Placement: from a program to a plan for several devices. */
 export { type ExpandOptions, expand } from "./expand.ts";
 export { describeMode, type Explanation, explain } from "./explain.ts";
-export { type DeviceMemory, fragmentation, leastMemory, planMemory, releasesTransforms } from "./memory.ts";
+export {
+  type DeviceMemory,
+  fragmentation,
+  leastMemory,
+  planMemory,
+  releasesTransforms,
+  type StepMemory,
+} from "./memory.ts";
 export { maximumPlanBytes, parsePlan, printPlan } from "./parse.ts";
 export * from "./plan.ts";
 export * from "./planner.ts";

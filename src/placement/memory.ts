@@ -14,7 +14,9 @@ export interface DeviceMemory {
   readonly activations: number;
   /** With the plaintexts of bootstrapping's transforms, which lie there throughout. */
   readonly workspace: number;
-  /** Bytes of these transforms, for whole ciphertexts, where the operation of that moment does without them. */
+  /** Bytes of these plaintexts. */
+  readonly transforms: number;
+  /** Bytes of them, for whole ciphertexts, where the operation of that moment does without them. */
   readonly releasable: number;
   /** The operation of that moment. */
   readonly operation: number;
@@ -49,8 +51,30 @@ export function releasesTransforms({ geometry }: Program, { kind }: Operation): 
   return geometry.layout === "long" && (kind === "linear" || kind === "scores" || kind === "context");
 }
 
-/** Memory of each device. */
-export function planMemory(program: Program, plan: Plan, parameters: Parameters, samples: Samples): DeviceMemory[] {
+/** What a step changes on one device, in bytes. */
+export interface StepMemory {
+  /** Index into the plan's steps; −1 for what is there at the beginning. */
+  readonly step: number;
+  /** Ciphertexts and sums that are more when it is done, or when they arrive. */
+  readonly entered: { readonly ciphertexts: number; readonly sums: number };
+  /** Ciphertexts that nothing reads after it. */
+  readonly left: number;
+  /** Beside them while it runs, without what lies there throughout. */
+  readonly workspace: number;
+}
+
+/**
+ * Memory of each device.
+ *
+ * @param watch told what every step changes, device by device
+ */
+export function planMemory(
+  program: Program,
+  plan: Plan,
+  parameters: Parameters,
+  samples: Samples,
+  watch?: (device: number, change: StepMemory) => void,
+): DeviceMemory[] {
   // On ciphertexts that are cut, all devices read the same ones.
   const same = isCut(plan.strategy) ? usesOf(program, plan.steps, 0) : undefined;
   return range(plan.devices).map((device) => {
@@ -63,7 +87,8 @@ export function planMemory(program: Program, plan: Plan, parameters: Parameters,
         shares.set(sharding, (cut = shareSizes(program, parameters, sharding, plan.devices, device)));
       return cut;
     };
-    return new Ledger(program, plan, sizes, samples, device).result(same ?? usesOf(program, plan.steps, device));
+    const ledger = new Ledger(program, plan, sizes, samples, device, (change) => watch?.(device, change));
+    return ledger.result(same ?? usesOf(program, plan.steps, device));
   });
 }
 
@@ -101,6 +126,10 @@ class Ledger {
   readonly #sizes: Sizes;
   readonly #samples: Samples;
   readonly #device: number;
+  readonly #watch: (change: StepMemory) => void;
+  #last: Uses["last"] = new Map();
+  /** Of the step that is being followed. */
+  #workspace = 0;
   readonly #alive = new Held();
   readonly #sums = new Held();
   /** Highest level of each key, whole and in shares. */
@@ -109,7 +138,15 @@ class Ledger {
   readonly #bootstraps = new Set<ShardingName | undefined>();
   #best = { activations: 0, workspace: 0, operation: 0 };
 
-  constructor(program: Program, plan: Plan, sizes: Sizes, samples: Samples, device: number) {
+  constructor(
+    program: Program,
+    plan: Plan,
+    sizes: Sizes,
+    samples: Samples,
+    device: number,
+    watch: (change: StepMemory) => void,
+  ) {
+    this.#watch = watch;
     this.#program = program;
     this.#plan = plan;
     this.#sizes = sizes;
@@ -118,10 +155,14 @@ class Ledger {
   }
 
   result({ last, ended }: Uses): DeviceMemory {
+    this.#last = last;
     const { input } = this.#program;
     for (const [number, step] of (last.get(input) ?? []).entries())
       if (step !== -1) this.#enter(input, undefined, [number]);
+    this.#watch({ step: -1, entered: { ciphertexts: this.#alive.total, sums: 0 }, left: 0, workspace: 0 });
     for (const [index, step] of this.#plan.steps.entries()) {
+      const before = { ciphertexts: this.#alive.total, sums: this.#sums.total };
+      this.#workspace = 0;
       if (step.kind === "transfer") this.#transfer(step);
       else if (step.kind === "scatter" || step.kind === "gather") this.#reshape(step);
       else if (step.kind === "cut") this.#compute(step.operation, "whole", step.part, step.sharding);
@@ -129,7 +170,13 @@ class Ledger {
         const part = step.parts[this.#device];
         if (part !== null && part !== undefined) this.#compute(step.operation, step.phase, part);
       }
+      const entered = {
+        ciphertexts: this.#alive.total - before.ciphertexts,
+        sums: this.#sums.total - before.sums,
+      };
+      const held = this.#alive.total;
       for (const { tensor, numbers } of ended[index] as (typeof ended)[number]) this.#alive.leave(tensor, numbers);
+      this.#watch({ step: index, entered, left: held - this.#alive.total, workspace: this.#workspace });
     }
     const names = new Map<KeyName, number>();
     const sizes: number[] = [];
@@ -142,12 +189,15 @@ class Ledger {
     const keys = sizes.reduce((sum, bytes) => sum + bytes, 0);
     const { activations, operation } = this.#best;
     let { workspace } = this.#best;
+    let transforms = 0;
     for (const sharding of this.#bootstraps)
-      workspace += this.#samples.transformBytes / (sharding === undefined ? 1 : this.#plan.devices);
+      transforms += this.#samples.transformBytes / (sharding === undefined ? 1 : this.#plan.devices);
+    workspace += transforms;
     const released = releasesTransforms(this.#program, this.#program.operations[operation] as Operation);
     return {
       activations,
       workspace,
+      transforms,
       releasable: released && this.#bootstraps.has(undefined) ? this.#samples.transformBytes : 0,
       operation,
       keys,
@@ -178,6 +228,7 @@ class Ledger {
       workspace += this.#queriesBeside(operation, part, sample, sizes);
     if (phase === "whole" && isSumming(this.#program, operation))
       workspace = Math.max(0, workspace + this.#sumsBeside(operation, part, sample, sizes));
+    this.#workspace = workspace;
     const activations = this.#alive.total + this.#sums.total;
     if (activations + workspace > this.#best.activations + this.#best.workspace)
       this.#best = { activations, workspace, operation: index };
@@ -200,7 +251,11 @@ class Ledger {
   #enter(tensor: string, sharding: ShardingName | undefined, numbers: readonly number[], level?: number): void {
     const at = level ?? ((this.#program.tensors[tensor] as Tensor).level as number);
     const name = sharding === undefined ? tensor : sharesOf(tensor, sharding);
-    this.#alive.enter(name, this.#count(tensor), numbers, this.#sizes(sharding).ciphertext(at));
+    // What the device never reads nor sends, it does not keep.
+    const uses = this.#last.get(name);
+    const isKept = (number: number): boolean => uses !== undefined && uses[number] !== -1;
+    const kept = tensor === this.#program.output || numbers.every(isKept) ? numbers : numbers.filter(isKept);
+    this.#alive.enter(name, this.#count(tensor), kept, this.#sizes(sharding).ciphertext(at));
   }
 
   #count(tensor: string): number {

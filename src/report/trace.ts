@@ -1,9 +1,10 @@
 /**
  * A simulated plan in the trace event format (JSON object form) that Perfetto and chrome://tracing open: a
- * process for each device, in it a thread that computes and one that sends. Times are microseconds.
+ * process for each device, in it a thread that computes and one that sends, and what its memory holds. Times
+ * are microseconds, memory is MiB.
  */
 import { describeOperation, type Operation, type Program } from "../program/index.ts";
-import type { Event, Simulation } from "../simulator/index.ts";
+import type { Event, MemoryTimeline, Simulation } from "../simulator/index.ts";
 
 interface Slice {
   readonly name: string;
@@ -28,9 +29,18 @@ interface Label {
   readonly args: { readonly name: string };
 }
 
+/** What is drawn as areas one on another. */
+interface Counter {
+  readonly name: string;
+  readonly ph: "C";
+  readonly ts: number;
+  readonly pid: number;
+  readonly args: Readonly<Record<string, number>>;
+}
+
 export interface Trace {
   readonly displayTimeUnit: "ms";
-  readonly traceEvents: readonly (Slice | Label)[];
+  readonly traceEvents: readonly (Slice | Label | Counter)[];
 }
 
 const streams = ["compute", "send"] as const;
@@ -38,8 +48,13 @@ const streams = ["compute", "send"] as const;
 /** Waits shorter than this are rounding. */
 const shortest = 1e-9;
 
-export function traceOf(program: Program, { devices, events }: Simulation): Trace {
-  const slices: (Slice | Label)[] = [];
+/** @param memory of each device; left out where it is not given */
+export function traceOf(
+  program: Program,
+  { devices, events }: Simulation,
+  memory: readonly MemoryTimeline[] = [],
+): Trace {
+  const slices: (Slice | Label | Counter)[] = [];
   for (const pid of devices.keys()) {
     slices.push({ name: "process_name", ph: "M", pid, args: { name: `device ${pid}` } });
     for (const [tid, name] of streams.entries())
@@ -72,6 +87,13 @@ export function traceOf(program: Program, { devices, events }: Simulation): Trac
       add(name, "compute", event.begin, event.computed);
       add(`${name}: collectives`, "collective", event.computed, event.end);
       free[pid] = event.end;
+    }
+  }
+  for (const [pid, { moments, keys, transforms }] of memory.entries()) {
+    for (const { seconds, ciphertexts, sums, workspace } of moments) {
+      const args = { keys, transforms, ciphertexts, sums, workspace };
+      const mebibytes = Object.fromEntries(Object.entries(args).map(([name, bytes]) => [name, bytes / 2 ** 20]));
+      slices.push({ name: "memory", ph: "C", ts: 1e6 * seconds, pid, args: mebibytes });
     }
   }
   return { displayTimeUnit: "ms", traceEvents: slices };

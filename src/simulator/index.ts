@@ -10,6 +10,7 @@ export {
   wordSizes,
 } from "./kernel-seconds.ts";
 export { machineOf } from "./machine.ts";
+export { type MemoryMoment, type MemoryTimeline, memoryTimelines } from "./memory-timeline.ts";
 export {
   type GpuProfile,
   loadProfile,

@@ -10,7 +10,7 @@ import { type Task, tasksOf } from "./tasks.ts";
 import type { Topology } from "./topology.ts";
 
 /** A task with its times. */
-export interface Event extends Pick<Task, "operation" | "kind" | "phase" | "devices" | "stream" | "flows"> {
+export interface Event extends Pick<Task, "step" | "operation" | "kind" | "phase" | "devices" | "stream" | "flows"> {
   readonly begin: number;
   /** When computing is done, and what follows is communication that nothing hides. */
   readonly computed: number;
@@ -113,10 +113,10 @@ class Run {
       }
     }
     const events = this.#order.map((index): Event => {
-      const { operation, kind, phase, devices: mine, stream, flows, seconds } = this.#tasks[index] as Task;
+      const { step, operation, kind, phase, devices: mine, stream, flows, seconds } = this.#tasks[index] as Task;
       const begin = this.#begins[index] as number;
       const end = this.#ends[index] as number;
-      return { operation, kind, phase, devices: mine, stream, flows, begin, computed: begin + seconds, end };
+      return { step, operation, kind, phase, devices: mine, stream, flows, begin, computed: begin + seconds, end };
     });
     return {
       seconds: this.#ends.reduce((most, end) => Math.max(most, end), 0),

@@ -8,6 +8,8 @@ import { ciphertextsOf, type Operation, type Part, type Program, readsOf, type T
 
 /** What a device's compute stream, or the one that it sends on, is taken up with. */
 export interface Task {
+  /** Index into the plan's steps. */
+  readonly step: number;
   /** Index into the program's operations. */
   readonly operation: number;
   readonly kind: "compute" | "cut" | "scatter" | "gather" | "send";
@@ -33,7 +35,7 @@ type Draft = Omit<Task, "next" | "waitsFor"> & { readonly next: number[]; waitsF
 /** All tasks of a plan, in its order. */
 export function tasksOf(program: Program, plan: Plan, costs: PlanCosts): Task[] {
   const builder = new Builder(program, plan, costs);
-  for (const step of plan.steps) builder.add(step);
+  for (const [index, step] of plan.steps.entries()) builder.add(index, step);
   return builder.tasks;
 }
 
@@ -54,6 +56,7 @@ class Builder {
   readonly #streams: { readonly compute: number[]; readonly send: number[] };
   /** The last task that each task is known to wait for. */
   readonly #seen: number[] = [];
+  #step = 0;
 
   constructor(program: Program, plan: Plan, costs: PlanCosts) {
     this.#program = program;
@@ -63,7 +66,8 @@ class Builder {
     this.#streams = { compute: this.#everybody.map(() => -1), send: this.#everybody.map(() => -1) };
   }
 
-  add(step: Step): void {
+  add(index: number, step: Step): void {
+    this.#step = index;
     if (step.kind === "compute") {
       for (const [device, part] of step.parts.entries())
         if (part !== null) this.#compute(step.operation, step.phase, part, device);
@@ -151,6 +155,7 @@ class Builder {
     const index = this.tasks.length;
     const stream = task.stream ?? "compute";
     const added: Draft = {
+      step: this.#step,
       phase: undefined,
       seconds: 0,
       collectiveSeconds: 0,

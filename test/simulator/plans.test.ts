@@ -9,6 +9,7 @@ import {
   loadKernelSetting,
   loadProfile,
   machineOf,
+  memoryTimelines,
   type Profile,
   type Simulation,
   simulate,
@@ -89,6 +90,32 @@ test("cut ciphertexts wait for their collectives", () => {
   const { simulation, timeline } = played("limb", 2);
   expect(simulation.seconds).toBeCloseTo(timeline.seconds, 6);
   expect(simulation.devices[0]?.exposed).toBeGreaterThan(0);
+});
+
+describe.each(["aegis", "megatron", "tensor"] as const)("memory under %s", (strategy) => {
+  test.each([1, 2, 4])("%i devices: as full as the plan says, and empty but for the result in the end", (devices) => {
+    const { simulation, plan, memory } = played(strategy, devices);
+    const timelines = memoryTimelines(program, plan, parameters, settings.get(devices) as PlanSetting, simulation);
+    expect(timelines).toHaveLength(devices);
+    for (const [device, { moments, peak, transforms, keys }] of timelines.entries()) {
+      const planned = memory[device] as (typeof memory)[number];
+      const simulated = peak.ciphertexts + peak.sums + peak.workspace + transforms;
+      // What is sent arrives when it does, not where the plan names it.
+      const slack = devices === 1 ? 1e-9 : 0.15;
+      expect(simulated / (planned.activations + planned.workspace)).toBeGreaterThan(1 - slack);
+      expect(simulated / (planned.activations + planned.workspace)).toBeLessThan(1 + slack);
+      expect(keys).toBe(planned.keys);
+      for (const { ciphertexts, sums, workspace } of moments) {
+        expect(ciphertexts).toBeGreaterThanOrEqual(0);
+        expect(sums).toBeGreaterThanOrEqual(0);
+        expect(workspace).toBeGreaterThanOrEqual(0);
+      }
+      const last = moments.at(-1) as (typeof moments)[number];
+      expect(last.sums).toBe(0);
+      expect(last.workspace).toBe(0);
+      expect(last.ciphertexts).toBeLessThan(peak.ciphertexts / 4);
+    }
+  });
 });
 
 test("a trace shows what every stream does, one thing after another, and what it waits for", () => {

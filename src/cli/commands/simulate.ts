@@ -25,7 +25,9 @@ import {
   type KernelSetting,
   loadKernelSetting,
   loadProfile,
+  type MemoryTimeline,
   machineOf,
+  memoryTimelines,
   type Profile,
   type Simulation,
   simulate,
@@ -161,8 +163,9 @@ async function simulated(options: Options) {
     }
   });
   if (options.trace !== undefined) {
-    const { simulation } = play(strategies[0] as StrategyName, devices);
-    await writeWhole(options.trace, JSON.stringify(traceOf(program, simulation)), "check the path given with --trace");
+    const { simulation, timelines } = play(strategies[0] as StrategyName, devices);
+    const trace = traceOf(program, simulation, timelines);
+    await writeWhole(options.trace, JSON.stringify(trace), "check the path given with --trace");
   }
   const about = {
     model: options.model,
@@ -184,6 +187,7 @@ async function simulated(options: Options) {
 
 interface Played {
   readonly simulation: Simulation;
+  readonly timelines: readonly MemoryTimeline[];
   readonly memory: readonly DeviceMemory[];
   readonly bytes: Readonly<Record<ModuleName | "total", number>>;
   readonly breakdown: Breakdown;
@@ -215,6 +219,7 @@ function player({ program, digest, parameters, profile, kernels, ...choice }: Se
     const simulation = simulate(program, plan, setting.costs, topologyOf(profile, devices));
     const result: Played = {
       simulation,
+      timelines: memoryTimelines(program, plan, parameters, setting, simulation),
       memory,
       bytes,
       breakdown: breakdownOf(program, simulation),
@@ -244,6 +249,8 @@ function compared(many: Played, one: Played, devices: number) {
     memoryReduction: 1 - fullest.total / alone.total,
     /** Without keys, which every device has that uses them. */
     workReduction: 1 - work(fullest) / work(alone),
+    /** Of the fullest device, and when. */
+    memoryPeak: peakOf(many.timelines),
     fits: many.fits,
     bytes: many.bytes,
     exposedCommFraction: Math.max(...times.map(({ exposed }) => exposed)) / seconds,
@@ -251,6 +258,15 @@ function compared(many: Played, one: Played, devices: number) {
     planSeconds: many.planSeconds,
     simulateSeconds: many.simulateSeconds,
   };
+}
+
+/** The fullest moment of the fullest device. */
+function peakOf(timelines: readonly MemoryTimeline[]) {
+  const peaks = timelines.map(({ peak, keys, transforms }, device) => {
+    const total = peak.ciphertexts + peak.sums + peak.workspace + transforms + keys;
+    return { device, ...peak, transforms, keys, total };
+  });
+  return peaks.reduce((a, b) => (b.total > a.total ? b : a));
 }
 
 /** Seconds of the device that is done last. */
