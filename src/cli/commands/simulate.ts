@@ -95,17 +95,20 @@ async function calibrate({ json }: Options): Promise<void> {
     unit === "s" ? `${(1000 * value).toPrecision(3)} ms` : `${value.toFixed(2)} ${unit}`;
   printLine(
     table(
-      ["", "simulated", "published", "error", "", "source"],
-      rows.map(({ what, predicted, reference, unit, error, role, source }) => [
+      ["", "simulated", "published", "error", ""],
+      rows.map(({ what, predicted, reference, unit, error, role }) => [
         what,
         shown(predicted, unit),
         shown(reference, unit),
         `${error < 0 ? "−" : "+"}${(100 * Math.abs(error)).toFixed(1)} %`,
         role,
-        source,
       ]),
     ),
   );
+  for (const source of new Set(rows.map((row) => row.source))) {
+    const whats = rows.filter((row) => row.source === source).map(({ what }) => what);
+    printLine(`${source}: ${whats.join("; ")}`);
+  }
 }
 
 /** What plans are made and played with. */
