@@ -1,5 +1,6 @@
 /** From a compiled program to what runs: a plan, what each device needs, which keys to make. */
 import { AegisError } from "../base/errors.ts";
+import { lazily } from "../base/lazily.ts";
 import {
   checkStrategy,
   fragmentation,
@@ -133,14 +134,6 @@ async function doesNotFit(
   hint ??= `${tried} devices are not enough either: give more memory or a shorter text`;
   const message = `device ${rank} needs ${formatBytes(leastBytes(needed))} (${parts}), it has ${formatBytes(memoryBytes)}`;
   return new AegisError("plan", message, { hint });
-}
-
-function lazily<T>(make: () => T): () => T {
-  let value: T | undefined;
-  return () => {
-    value ??= make();
-    return value;
-  };
 }
 
 /** Every key once, at the highest level that a device uses it at. */

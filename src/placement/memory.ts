@@ -87,7 +87,7 @@ export function planMemory(
         shares.set(sharding, (cut = shareSizes(program, parameters, sharding, plan.devices, device)));
       return cut;
     };
-    const ledger = new Ledger(program, plan, sizes, samples, device, (change) => watch?.(device, change));
+    const ledger = new Ledger(program, plan, sizes, samples, device, watch && ((change) => watch(device, change)));
     return ledger.result(same ?? usesOf(program, plan.steps, device));
   });
 }
@@ -126,7 +126,7 @@ class Ledger {
   readonly #sizes: Sizes;
   readonly #samples: Samples;
   readonly #device: number;
-  readonly #watch: (change: StepMemory) => void;
+  readonly #watch: ((change: StepMemory) => void) | undefined;
   #last: Uses["last"] = new Map();
   /** Of the step that is being followed. */
   #workspace = 0;
@@ -144,7 +144,7 @@ class Ledger {
     sizes: Sizes,
     samples: Samples,
     device: number,
-    watch: (change: StepMemory) => void,
+    watch: ((change: StepMemory) => void) | undefined,
   ) {
     this.#watch = watch;
     this.#program = program;
@@ -159,9 +159,9 @@ class Ledger {
     const { input } = this.#program;
     for (const [number, step] of (last.get(input) ?? []).entries())
       if (step !== -1) this.#enter(input, undefined, [number]);
-    this.#watch({ step: -1, entered: { ciphertexts: this.#alive.total, sums: 0 }, left: 0, workspace: 0 });
+    this.#watch?.({ step: -1, entered: { ciphertexts: this.#alive.total, sums: 0 }, left: 0, workspace: 0 });
     for (const [index, step] of this.#plan.steps.entries()) {
-      const before = { ciphertexts: this.#alive.total, sums: this.#sums.total };
+      const [ciphertexts, sums] = [this.#alive.total, this.#sums.total];
       this.#workspace = 0;
       if (step.kind === "transfer") this.#transfer(step);
       else if (step.kind === "scatter" || step.kind === "gather") this.#reshape(step);
@@ -170,13 +170,14 @@ class Ledger {
         const part = step.parts[this.#device];
         if (part !== null && part !== undefined) this.#compute(step.operation, step.phase, part);
       }
-      const entered = {
-        ciphertexts: this.#alive.total - before.ciphertexts,
-        sums: this.#sums.total - before.sums,
-      };
       const held = this.#alive.total;
       for (const { tensor, numbers } of ended[index] as (typeof ended)[number]) this.#alive.leave(tensor, numbers);
-      this.#watch({ step: index, entered, left: held - this.#alive.total, workspace: this.#workspace });
+      this.#watch?.({
+        step: index,
+        entered: { ciphertexts: held - ciphertexts, sums: this.#sums.total - sums },
+        left: held - this.#alive.total,
+        workspace: this.#workspace,
+      });
     }
     const names = new Map<KeyName, number>();
     const sizes: number[] = [];

@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { AegisError } from "../base/errors.ts";
+import { lazily } from "../base/lazily.ts";
 import { Bootstrapper } from "../circuits/index.ts";
 import { Context, Evaluator, Parameters, preset } from "../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, NullBackend, shardingNames } from "../kernels/index.ts";
@@ -12,7 +13,7 @@ import { builtinConfig } from "../model/index.ts";
 import { makePlan, planSettingOn } from "../placement/index.ts";
 import type { Program } from "../program/index.ts";
 import { BlankKeys, compile, referenceTimes, secondsOf, typicalCalibration } from "../transformer/index.ts";
-import { kernelSeconds, type LaunchShape, launchShape, loadKernelSetting } from "./kernel-seconds.ts";
+import { kernelSeconds, type LaunchShape, launchShape, loadKernelSetting, type WordSize } from "./kernel-seconds.ts";
 import { machineOf } from "./machine.ts";
 import { loadProfile, type Profile } from "./profile.ts";
 import { simulate } from "./simulate.ts";
@@ -93,10 +94,10 @@ async function predict(one: Published): Promise<number> {
 }
 
 /** What plans are made for by default. */
-const defaultParameters = once(() => new Parameters(preset("bootstrap-16").spec));
+const defaultParameters = lazily(() => new Parameters(preset("bootstrap-16").spec));
 
 /** Kernel work of our bootstrapping of one ciphertext with full slots. */
-const bootstrapWork = once((): KernelWork => {
+const bootstrapWork = lazily((): KernelWork => {
   const parameters = defaultParameters();
   const backend = new NullBackend();
   const context = new Context(parameters, backend);
@@ -132,13 +133,13 @@ function keySwitchWork(limbs: number): KernelWork {
 }
 
 /** A model and a length at which a layer has more ciphertexts than there are devices. */
-const inference = once((): Program => {
+const inference = lazily((): Program => {
   const config = builtinConfig("bert-base", 512);
   const options = { length: 128, times: referenceTimes, layout: "long" } as const;
   return compile(config, typicalCalibration(config), defaultParameters(), options).program;
 });
 
-async function settingOf(profile: Profile, { devices, words }: { devices: number; words: 32 | 64 }) {
+async function settingOf(profile: Profile, { devices, words }: { devices: number; words: WordSize }) {
   const machine = machineOf(profile, await loadKernelSetting(words), defaultParameters(), devices);
   return planSettingOn(inference(), defaultParameters(), "", machine);
 }
@@ -166,12 +167,4 @@ async function wholeSpeedup(profile: Profile, one: Extract<Published, { kind: "w
   }
   const [alone, together] = seconds as [number, number];
   return alone / together;
-}
-
-function once<T>(make: () => T): () => T {
-  let value: T | undefined;
-  return () => {
-    value ??= make();
-    return value;
-  };
 }

@@ -2,7 +2,7 @@
  * Profiles of machines: data files in `profiles/`, a source for every number. A GPU is described by its data
  * sheet, a machine at hand by what its kernels were measured to take.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { z } from "zod";
 import { AegisError } from "../base/errors.ts";
 import { kernelNames } from "../kernels/index.ts";
@@ -93,7 +93,7 @@ export async function profileNames(): Promise<string[]> {
 /**
  * A profile by its name, or from a file.
  *
- * @throws AegisError `argument` for a name that is unknown, `format` for a file that is no profile
+ * @throws AegisError `argument` for a name that is unknown, `io` for a file that cannot be read, `format` for one that is no profile
  */
 export async function loadProfile(name: string): Promise<Profile> {
   if (!name.endsWith(".json")) {
@@ -104,15 +104,16 @@ export async function loadProfile(name: string): Promise<Profile> {
       });
     return parseProfile(await readFile(new URL(`${name}.json`, folder), "utf8"), `${name}.json`);
   }
-  let bytes: Buffer;
-  try {
-    bytes = await readFile(name);
-  } catch (cause) {
-    throw new AegisError("io", `--profile: ${name} cannot be read`, { cause });
-  }
-  if (bytes.length > mostBytes)
-    throw new AegisError("format", `${name}: ${bytes.length} bytes are no profile, at most ${mostBytes} are`);
-  return parseProfile(bytes.toString("utf8"), name);
+  const unreadable = (cause: unknown) => new AegisError("io", `--profile: ${name} cannot be read`, { cause });
+  const file = await stat(name).catch((cause: unknown) => {
+    throw unreadable(cause);
+  });
+  if (!file.isFile() || file.size > mostBytes)
+    throw new AegisError("format", `${name}: no profile, which is a file of at most ${mostBytes} bytes`);
+  const text = await readFile(name, "utf8").catch((cause: unknown) => {
+    throw unreadable(cause);
+  });
+  return parseProfile(text, name);
 }
 
 /** Checks the text of a profile. Throws `format`, with the place in the file. */

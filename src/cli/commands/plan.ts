@@ -4,8 +4,6 @@ import { AegisError } from "../../base/errors.ts";
 import { maximumRanks } from "../../kernels/index.ts";
 import { builtinConfigNames } from "../../model/index.ts";
 import {
-  checkStrategy,
-  defaultSlack,
   defaultSpare,
   describeMode,
   explain,
@@ -21,14 +19,14 @@ import {
   type StrategyName,
   shardingsFor,
   spares,
-  strategyNames,
 } from "../../placement/index.ts";
 import { type Operation, type Program, parseProgram } from "../../program/index.ts";
 import { digestOf } from "../../runtime/index.ts";
 import { compile, referenceTimes } from "../../transformer/index.ts";
-import { parseBytes, parseInteger, readParsed } from "../arguments.ts";
+import { parseInteger, readParsed } from "../arguments.ts";
 import { defaultTokens, describeModel, tokenCount } from "../described-model.ts";
 import { formatBytes, formatSeconds, printJson, printLine, table, withStatus, writeWhole } from "../output.ts";
+import { defaultSlackPercent, parseMemory, parseSlack, parseStrategies, strategyHelp } from "../plan-options.ts";
 import { checkProgram, defaultPreset, parametersFor } from "../session.ts";
 
 interface Options {
@@ -49,9 +47,6 @@ interface Options {
 
 /** Default memory of a planned device. */
 const defaultMemory = 80 * 2 ** 30;
-const mostMemory = 2 ** 44;
-const defaultSlackPercent = String(100 * defaultSlack);
-const mostSlackPercent = 100;
 /** For finding out how many devices would do. */
 const patienceMilliseconds = 10_000;
 
@@ -61,7 +56,7 @@ export function planCommand(): Command {
     .requiredOption("--model <name>", `checkpoint directory, config.json, or ${builtinConfigNames.join(", ")}`)
     .option("--tokens <n>", `tokens of the text (default ${defaultTokens})`)
     .option("--devices <n>", "devices", "2")
-    .option("--strategy <name>", `${strategyNames.join(", ")}, or all of them`, "aegis")
+    .option("--strategy <name>", strategyHelp, "aegis")
     .option("--preset <name>", "encryption parameters", defaultPreset)
     .option("--program <file>", "plan this program in place of compiling one")
     .option("--memory <bytes>", "memory of a device, such as 40GiB (default 80GiB)")
@@ -94,11 +89,11 @@ function checkSpare(name: string): Spare {
 
 async function plan(options: Options) {
   const devices = parseInteger("--devices", options.devices, 1, maximumDevices);
-  const strategies = options.strategy === "all" ? strategyNames : [checkStrategy(options.strategy)];
+  const strategies = parseStrategies(options.strategy);
   if (options.explain === true && isCut(strategies[0] as StrategyName))
     throw new AegisError("argument", `--explain: strategy ${options.strategy} runs everything on every device`);
-  const memoryBytes = options.memory === undefined ? defaultMemory : parseBytes("--memory", options.memory, mostMemory);
-  const slack = parseInteger("--slack", options.slack, 0, mostSlackPercent) / 100;
+  const memoryBytes = parseMemory(options.memory, defaultMemory);
+  const slack = parseSlack(options.slack);
   const spare = checkSpare(options.spare);
   const choice = { overlap: options.overlap, memoryBytes, slack, spare };
   const start = performance.now();

@@ -44,11 +44,12 @@ async function measured({ preset: presetName, name, out }: Options): Promise<Mea
     const seconds = measureKernels(backend, parameters.logN, parameters.primes);
     const { link, barrier } = threadMachine(seconds);
     const copies = measureCopies();
-    const source = `measured on ${cpus()[0]?.model.trim() ?? "an unknown processor"}, Node ${process.versions.node}`;
+    const machine = `${cpus()[0]?.model.trim() ?? "an unknown processor"}, Node ${process.versions.node}`;
+    const source = `measured on ${machine}`;
     const fitted = "fitted to runs of aegis on two threads of one host";
     const profile: MeasuredProfile = {
       name,
-      title: `${source.replace("measured on ", "")}: threads with WebAssembly`,
+      title: `${machine}: threads with WebAssembly`,
       kind: "measured",
       memory: { value: defaultDeviceMemory, unit: "B", source: "what a WebAssembly memory holds" },
       kernels: { seconds, source: `${source}, N = 2^${parameters.logN}, one thread, medians` },

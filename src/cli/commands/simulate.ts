@@ -4,9 +4,7 @@ import { AegisError } from "../../base/errors.ts";
 import type { Parameters } from "../../ckks/index.ts";
 import { builtinConfigNames } from "../../model/index.ts";
 import {
-  checkStrategy,
   type DeviceMemory,
-  defaultSlack,
   leastMemory,
   type ModuleName,
   makePlan,
@@ -15,7 +13,6 @@ import {
   moduleOf,
   planSettingOn,
   type StrategyName,
-  strategyNames,
 } from "../../placement/index.ts";
 import type { Operation, Program } from "../../program/index.ts";
 import { traceOf } from "../../report/index.ts";
@@ -35,9 +32,10 @@ import {
   wordSizes,
 } from "../../simulator/index.ts";
 import { compile, referenceTimes } from "../../transformer/index.ts";
-import { parseBytes, parseInteger } from "../arguments.ts";
+import { parseInteger } from "../arguments.ts";
 import { defaultTokens, describeModel, tokenCount } from "../described-model.ts";
 import { formatBytes, formatSeconds, printJson, printLine, table, withStatus, writeWhole } from "../output.ts";
+import { defaultSlackPercent, parseMemory, parseSlack, parseStrategies, strategyHelp } from "../plan-options.ts";
 import { defaultPreset, parametersFor } from "../session.ts";
 
 interface Options {
@@ -56,10 +54,6 @@ interface Options {
   json?: boolean;
 }
 
-const mostMemory = 2 ** 44;
-const defaultSlackPercent = String(100 * defaultSlack);
-const mostSlackPercent = 100;
-
 export function simulateCommand(): Command {
   return new Command("simulate")
     .description("play a plan on machines that are not at hand")
@@ -67,7 +61,7 @@ export function simulateCommand(): Command {
     .option("--tokens <n>", `tokens of the text (default ${defaultTokens})`)
     .option("--devices <n>", "devices", "4")
     .option("--profile <name>", "machine: a name or a .json file, see profiles/", "a100-40")
-    .option("--strategy <name>", `${strategyNames.join(", ")}, or all of them`, "aegis")
+    .option("--strategy <name>", strategyHelp, "aegis")
     .option("--preset <name>", "encryption parameters", defaultPreset)
     .option("--memory <bytes>", "memory of a device, such as 40GiB (default: the profile's)")
     .option("--no-overlap", "send only when something is asked for")
@@ -133,11 +127,10 @@ async function simulated(options: Options) {
       `--words: expected ${wordSizes.join(" or ")}, got ${JSON.stringify(options.words)}`,
     );
   const devices = parseInteger("--devices", options.devices, 1, maximumDevices);
-  const strategies = options.strategy === "all" ? strategyNames : [checkStrategy(options.strategy)];
-  const slack = parseInteger("--slack", options.slack, 0, mostSlackPercent) / 100;
+  const strategies = parseStrategies(options.strategy);
+  const slack = parseSlack(options.slack);
   const profile = await loadProfile(options.profile);
-  const memoryBytes =
-    options.memory === undefined ? profile.memory.value : parseBytes("--memory", options.memory, mostMemory);
+  const memoryBytes = parseMemory(options.memory, profile.memory.value);
   const { config, calibration } = await describeModel(options.model);
   const length = tokenCount(options.tokens, config.maximumTokens);
   const parameters = parametersFor(options.preset, config, length);
@@ -328,14 +321,10 @@ function print(result: Awaited<ReturnType<typeof simulated>>): void {
       ]),
     ),
   );
-  for (const { strategy, computeByModule, breakdown } of result.strategies.map((one) => ({
-    ...one,
-    computeByModule: one.breakdown.computeByModule,
-  }))) {
+  for (const { strategy, breakdown } of result.strategies) {
+    const { device, computeByModule, exposed } = breakdown;
     const parts = moduleNames.map((name) => `${name} ${formatSeconds(computeByModule[name])}`);
-    printLine(
-      `${strategy}, device ${breakdown.device}: ${parts.join(", ")}, waiting ${formatSeconds(breakdown.exposed)}`,
-    );
+    printLine(`${strategy}, device ${device}: ${parts.join(", ")}, waiting ${formatSeconds(exposed)}`);
   }
   for (const { strategy, reason } of result.leftOut ?? []) printLine(`no plan for ${strategy}: ${reason}`);
 }
