@@ -155,20 +155,31 @@ export class Evaluator extends Arithmetic {
   }
 
   /**
-   * Adds the rotation by `steps` of an extended ciphertext to `into`, over QP: one ModDown of
-   * part 1, one key switch, no ModDown of the result.
+   * Adds the rotation by `steps` of a ciphertext over QP, or of P times one over Q, to `into`, over QP: one key
+   * switch, no ModDown of the result. Over QP the operand takes a ModDown of part 1.
    */
-  accumulateRotated(into: ExtendedCiphertext, a: ExtendedCiphertext, steps: number): void {
+  accumulateRotated(into: ExtendedCiphertext, a: ExtendedCiphertext | Ciphertext, steps: number): void {
     const { parameters } = this.context;
     const reduced = reducedSteps(steps, a.slots);
     if (reduced === 0) {
-      for (const k of [0, 1] as const) this.#kernels.add(into.parts[k], into.parts[k], a.parts[k]);
+      this.#accumulate(into, a);
       return;
     }
     const element = rotationElement(reduced, parameters.degree);
     const key = this.#key(`galois-${element}`, a.level);
+    if (a instanceof Ciphertext) {
+      const [lifted, switched] = a.parts as [Poly, Poly];
+      keySwitch(this.context, switched, a.level, key, { lifted: [lifted], element, into: into.parts });
+      return;
+    }
     using down = modDown(this.context, a.parts[1], a.level, parameters.specialCount);
     keySwitch(this.context, down, a.level, key, { added: a.parts[0], element, into: into.parts });
+  }
+
+  #accumulate(into: ExtendedCiphertext, a: ExtendedCiphertext | Ciphertext): void {
+    using extended = a instanceof Ciphertext ? this.extend(a) : undefined;
+    const { parts } = extended ?? (a as ExtendedCiphertext);
+    for (const k of [0, 1] as const) this.#kernels.add(into.parts[k], into.parts[k], parts[k]);
   }
 
   /**

@@ -8,7 +8,7 @@
  */
 import { AegisError } from "../base/errors.ts";
 import type { CollectiveName, ShardingName } from "../kernels/index.ts";
-import { allOf, type Operation, type Part, type Program, range, type Tensor } from "../program/index.ts";
+import { allOf, type Operation, type Part, type Program, type Tensor } from "../program/index.ts";
 import { type ChunkOptions, chunksOf } from "./chunking.ts";
 import { type DeviceNeeds, type Needs, needsOf } from "./needs.ts";
 import { layoutOf, type Move, type Phase, type Step } from "./plan.ts";
@@ -40,7 +40,8 @@ export function expand(
 /** Ciphertexts that the same devices will read first for the same operations. */
 interface Route {
   readonly from: number;
-  readonly readers: readonly Reader[];
+  /** The first of them. */
+  readonly number: number;
   /** Where their numbers go: one list for each first operation and level. */
   readonly lists: readonly number[][];
 }
@@ -49,6 +50,13 @@ interface Reader {
   readonly device: number;
   readonly first: number;
   readonly level: number;
+}
+
+/** What is sent for an operation, its first reader, at a level. */
+interface Transfer {
+  readonly first: number;
+  readonly level: number;
+  readonly moves: Move[];
 }
 
 class Expansion {
@@ -105,10 +113,11 @@ class Expansion {
       this.#push(follower, "whole", owned);
       this.#announce(this.#program.operations[follower] as Operation, numbers);
     };
+    const isSent = overlap && this.#isSent(follower ?? index);
     let waiting: Chunk | undefined;
     for (const chunk of chunksOf(this.#sharing, operation, this.#modes[index] as Mode, this.#options)) {
       if (chunk.sums === undefined) {
-        const pieces = overlap && this.#isSent(follower ?? index) ? this.#sharing.pieces(operation, chunk) : [chunk];
+        const pieces = isSent ? this.#sharing.pieces(operation, chunk) : [chunk];
         this.#push(index, pieces.length > 1 ? "sums" : "whole", chunk.owned);
         // What is finished first is on its way while the rest is finished.
         for (const piece of pieces) finish(piece);
@@ -205,17 +214,9 @@ class Expansion {
   }
 
   /** Partial sums of a chunk's results on their way to the owners. */
-  #sendSums(index: number, operation: Operation, { owned, sums }: Chunk): void {
-    const { devices, ring } = this.#options;
-    const workers = range(devices).filter((d) => sums?.[d] !== null);
+  #sendSums(index: number, operation: Operation, chunk: Chunk): void {
     for (const [o, name] of operation.outputs.entries()) {
-      const moves: Move[] = [];
-      for (const from of workers) {
-        for (const to of range(devices)) {
-          const indices = owned[to]?.outputs[o] ?? [];
-          if (to !== from && indices.length > 0) moves.push({ from, to: [to], indices });
-        }
-      }
+      const moves = this.#sharing.sumMoves(chunk, o);
       if (moves.length === 0) continue;
       this.#steps.push({
         kind: "transfer",
@@ -225,7 +226,7 @@ class Expansion {
         form: "sums",
         level: operation.level as number,
         moves,
-        unitBytes: sumBytes(ring, this.#program, operation, o),
+        unitBytes: sumBytes(this.#options.ring, this.#program, operation, o),
       });
     }
   }
@@ -261,33 +262,52 @@ class Expansion {
     }
   }
 
+  /** The lists of numbers of what goes this way: one for each first operation and level. */
+  #listsOf(transfers: Map<string, Transfer>, from: number, readers: readonly Reader[]): number[][] {
+    const groups = new Map<string, Reader[]>();
+    for (const reader of readers) {
+      const key = `${reader.first} ${reader.level}`;
+      const alike = groups.get(key);
+      if (alike === undefined) groups.set(key, [reader]);
+      else alike.push(reader);
+    }
+    return [...groups].map(([key, alike]) => {
+      const { first, level } = alike[0] as Reader;
+      let transfer = transfers.get(key);
+      if (transfer === undefined) transfers.set(key, (transfer = { first, level, moves: [] }));
+      const to = this.#sharing.list(alike.map(({ device }) => device));
+      let move = transfer.moves.find((one) => one.from === from && one.to === to);
+      if (move === undefined) transfer.moves.push((move = { from, to, indices: [] }));
+      return move.indices as number[];
+    });
+  }
+
   /** Ciphertexts from where they were made to where they are read; first readers first. */
   #send(name: string, numbers: readonly number[], only?: number): void {
     const makers = this.#makers.get(name);
     const needs = this.#needs.get(name);
     if (makers === undefined || needs === undefined) return; // the program's input: the client gives it to whoever reads it
-    const transfers = new Map<string, { first: number; level: number; moves: Map<string, Move> }>();
+    const transfers = new Map<string, Transfer>();
     let route: Route | undefined;
     for (const number of numbers) {
       const holders = makers[number] as readonly number[];
       const from = holders[number % holders.length] as number;
-      const readers = readersOf(needs, holders, number, only);
-      if (readers.length === 0) continue;
       // Neighbours mostly go the same way.
-      if (route === undefined || route.from !== from || !sameReaders(route.readers, readers))
-        route = { from, readers, lists: listsOf(transfers, from, readers) };
+      if (route === undefined || route.from !== from || !isAlike(needs, makers, route.number, number)) {
+        const readers = readersOf(needs, holders, number, only);
+        route = { from, number, lists: this.#listsOf(transfers, from, readers) };
+      }
       for (const list of route.lists) list.push(number);
     }
     for (const { first, level, moves } of [...transfers.values()].sort((a, b) => a.first - b.first)) {
-      const list = [...moves.values()];
       this.#steps.push({
         kind: "transfer",
-        collective: collectiveOf(list, this.#options.devices),
+        collective: collectiveOf(moves, this.#options.devices),
         operation: first,
         tensor: name,
         form: "ciphertexts",
         level,
-        moves: list,
+        moves,
         unitBytes: ciphertextBytes(this.#options.ring, level),
       });
     }
@@ -306,39 +326,16 @@ function readersOf(needs: readonly DeviceNeeds[], holders: readonly number[], nu
   return readers;
 }
 
-function sameReaders(a: readonly Reader[], b: readonly Reader[]): boolean {
-  return (
-    a.length === b.length &&
-    a.every((reader, i) => {
-      const other = b[i] as Reader;
-      return reader.device === other.device && reader.first === other.first && reader.level === other.level;
-    })
-  );
-}
-
-/** The lists of numbers of what goes this way: one for each first operation and level. */
-function listsOf(
-  transfers: Map<string, { first: number; level: number; moves: Map<string, Move> }>,
-  from: number,
-  readers: readonly Reader[],
-): number[][] {
-  const groups = new Map<string, Reader[]>();
-  for (const reader of readers) {
-    const key = `${reader.first} ${reader.level}`;
-    const alike = groups.get(key);
-    if (alike === undefined) groups.set(key, [reader]);
-    else alike.push(reader);
-  }
-  return [...groups].map(([key, alike]) => {
-    const { first, level } = alike[0] as Reader;
-    let transfer = transfers.get(key);
-    if (transfer === undefined) transfers.set(key, (transfer = { first, level, moves: new Map() }));
-    const to = alike.map(({ device }) => device);
-    const way = `${from} ${to.join()}`;
-    let move = transfer.moves.get(way);
-    if (move === undefined) transfer.moves.set(way, (move = { from, to, indices: [] }));
-    return move.indices as number[];
-  });
+/** Whether two ciphertexts are made by the same devices, and read by the same at the same levels for the same operations. */
+function isAlike(
+  needs: readonly DeviceNeeds[],
+  makers: readonly (readonly number[])[],
+  one: number,
+  other: number,
+): boolean {
+  if (!sameNumbers(makers[one] as readonly number[], makers[other] as readonly number[])) return false;
+  for (const { first, level } of needs) if (first[one] !== first[other] || level[one] !== level[other]) return false;
+  return true;
 }
 
 function sameNumbers(a: readonly number[], b: readonly number[]): boolean {

@@ -16,12 +16,12 @@ export interface DeviceNeeds {
 export type Needs = Map<string, DeviceNeeds[]>;
 
 /**
- * Needs of all operations under the modes chosen for them.
+ * Needs of all operations under the modes chosen for them, until they are asked for again for the same sharing.
  *
  * @param everywhere every device asks for all of what any device reads
  */
 export function needsOf(sharing: Sharing, modes: readonly Mode[], bootstrapInput: number, everywhere: boolean): Needs {
-  const { program, devices } = sharing;
+  const { program } = sharing;
   const needs: Needs = new Map();
   const layouts = new Map<string, string | undefined>();
   for (const [index, operation] of program.operations.entries()) {
@@ -32,7 +32,7 @@ export function needsOf(sharing: Sharing, modes: readonly Mode[], bootstrapInput
     for (const [i, name] of operation.inputs.entries()) {
       if (layout !== undefined && layouts.get(name) === layout) continue; // shares that are there
       let byDevice = needs.get(name);
-      if (byDevice === undefined) needs.set(name, (byDevice = empty(program.tensors[name] as Tensor, devices)));
+      if (byDevice === undefined) needs.set(name, (byDevice = emptied(sharing, name)));
       for (const [device, mine] of byDevice.entries()) {
         const numbers = everywhere ? range(mine.first.length) : (reads[device] as (typeof reads)[number])[i];
         for (const number of numbers as readonly number[]) note(mine, number, level, index);
@@ -54,10 +54,25 @@ function note({ first, level: highest }: DeviceNeeds, number: number, level: num
   if ((highest[number] as number) < level) highest[number] = level;
 }
 
-function empty(tensor: Tensor, devices: number): DeviceNeeds[] {
-  const size = ciphertextsOf(tensor);
-  return Array.from({ length: devices }, () => ({
-    level: new Int8Array(size).fill(-1),
-    first: new Int32Array(size).fill(-1),
-  }));
+/** Arrays of each tensor, used again by the next plan: for many devices they are large. */
+const kept = new WeakMap<Sharing, Map<string, DeviceNeeds[]>>();
+
+function emptied(sharing: Sharing, name: string): DeviceNeeds[] {
+  const known = kept.get(sharing) ?? new Map<string, DeviceNeeds[]>();
+  kept.set(sharing, known);
+  let needs = known.get(name);
+  if (needs === undefined) {
+    const size = ciphertextsOf(sharing.program.tensors[name] as Tensor);
+    const [level, first] = [new Int8Array(size * sharing.devices), new Int32Array(size * sharing.devices)];
+    needs = range(sharing.devices).map((d) => ({
+      level: level.subarray(d * size, (d + 1) * size),
+      first: first.subarray(d * size, (d + 1) * size),
+    }));
+    known.set(name, needs);
+  }
+  for (const { level, first } of needs) {
+    level.fill(-1);
+    first.fill(-1);
+  }
+  return needs;
 }

@@ -23,7 +23,7 @@ import { type PlanCosts, playPlan, type Timeline } from "./timeline.ts";
 export const maximumDevices = 64;
 
 /** How much longer than the fastest plan one may take that sends less, by default. */
-export const defaultSlack = 0.05;
+export const defaultSlack = 0.06;
 
 /**
  * What a plan that is a little slower may spare: bytes on their way, or memory of the fullest device. Links
@@ -44,11 +44,21 @@ const hardlyMore = 1.01;
 /** Cutting all ciphertexts of a program is tried when it is expected to take less than this times the best. */
 const near = 1.05;
 
-/** How many plans that send less but take too long are tried for a part of the model, and for some of the layers. */
-const mixtures = 4;
+/** How many plans are tried: plans for many devices take seconds each. */
+interface Effort {
+  /** How many that send less but take too long, for a part of the model and for some of the layers. */
+  readonly mixtures: number;
+  /** Prices of a byte to search with, in multiples of the time that a link takes for it. */
+  readonly prices: readonly number[];
+  /** Whether some layers may be lean and others fast. */
+  readonly byLayer: boolean;
+}
 
-/** Prices of a byte to search with, in multiples of the time that a link takes for it. */
-const prices = [0.2, 0.5, 1, 2, 4, 8];
+const thorough: Effort = { mixtures: 4, prices: [0.2, 0.5, 1, 2, 4, 8], byLayer: true };
+const brief: Effort = { mixtures: 1, prices: [1], byLayer: false };
+
+/** Operations times devices from which on the search is brief. */
+const many = 20_000;
 
 /** Seconds that a byte may cost not to be sent. */
 type Prices = Readonly<Record<ModuleName, number>>;
@@ -142,9 +152,12 @@ class Planner {
   readonly #setting: PlanSetting;
   readonly #options: PlanOptions;
   readonly #search: Search;
+  readonly #effort: Effort;
   /** Chunk sizes to try, largest first. */
   #sizes: readonly ChunkSize[];
   readonly #memories = new WeakMap<Plan, readonly DeviceMemory[]>();
+  /** What modes lead to, by modes and chunks. */
+  readonly #expanded = new Map<string, Candidate>();
   /** The sharding that any ciphertext may be cut by, if one comes near the best on its own. */
   #everywhere: readonly ShardingName[] = [];
 
@@ -153,6 +166,7 @@ class Planner {
     this.#setting = setting;
     this.#options = options;
     this.#search = searchOf(program, setting, options.devices);
+    this.#effort = program.operations.length * options.devices < many ? thorough : brief;
     this.#sizes = chunkSizes(options);
   }
 
@@ -254,7 +268,7 @@ class Planner {
     const rival = Math.min(...[...rivals, ...cuts].map(({ timeline }) => timeline.seconds));
     // Bytes as dear as time allows; dearer ones only make plans slower.
     const { bytesPerSecond } = this.#setting.costs.link;
-    for (const price of prices) {
+    for (const price of this.#effort.prices) {
       const perByte = price / bytesPerSecond;
       const dear = { feedForward: perByte, selfAttention: perByte, other: perByte };
       const candidate = this.#fitting("aegis", (chunks) => this.#modes("aegis", chunks, dear));
@@ -270,10 +284,11 @@ class Planner {
     const most = this.#limit(candidates, rival);
     const possible = candidates.filter(({ timeline }) => timeline.seconds <= most);
     const exchanged = this.#exchanged(least(possible, bytesSent), candidates, most);
+    if (!this.#effort.byLayer) return exchanged;
     const leaner = candidates
       .filter(({ bytes }) => bytes.total < exchanged.bytes.total)
       .sort((a, b) => b.bytes.total - a.bytes.total);
-    const mixed = leaner.slice(0, mixtures).flatMap((lean) => this.#between(lean, exchanged, most));
+    const mixed = leaner.slice(0, this.#effort.mixtures).flatMap((lean) => this.#between(lean, exchanged, most));
     return least([exchanged, ...mixed], bytesSent);
   }
 
@@ -285,7 +300,7 @@ class Planner {
       const others = candidates
         .filter(({ bytes }) => bytes[name] < best.bytes[name])
         .sort((a, b) => a.bytes[name] - b.bytes[name]);
-      for (const other of others.slice(-mixtures)) {
+      for (const other of others.slice(-this.#effort.mixtures)) {
         const modes = best.modes.map((mode, i) =>
           moduleOf((operations[i] as Operation).path) === name ? (other.modes[i] as Mode) : mode,
         );
@@ -400,22 +415,18 @@ class Planner {
 
   #expand(strategy: StrategyName, modes: readonly Mode[], chunks: ChunkSize): Candidate {
     const { devices, overlap = true } = this.#options;
-    const { parameters, bootstrapInput } = this.#setting;
-    const steps = expand(
-      this.#program,
-      modes,
-      {
-        devices,
-        overlap,
-        ring: parameters,
-        bootstrapInput,
-        ...chunks,
-        everywhere: strategy === "tensor",
-        costs: this.#setting.costs,
-      },
-      this.#search.sharing,
-    );
-    return { ...weigh(this.#program, this.#setting, { devices, strategy, overlap }, modes, steps), chunks };
+    const { parameters: ring, bootstrapInput, costs } = this.#setting;
+    const everywhere = strategy === "tensor";
+    const key = `${modes.join()} ${chunks.chunkBytes} ${chunks.scoreBytes ?? ""} ${everywhere}`;
+    const known = this.#expanded.get(key);
+    if (known?.plan.strategy === strategy) return known;
+    if (known !== undefined) return { ...known, plan: { ...known.plan, strategy } };
+    const options = { devices, overlap, ring, bootstrapInput, ...chunks, everywhere, costs };
+    const steps = expand(this.#program, modes, options, this.#search.sharing);
+    const weighed = weigh(this.#program, this.#setting, { devices, strategy, overlap }, modes, steps);
+    const candidate = { ...weighed, chunks };
+    this.#expanded.set(key, candidate);
+    return candidate;
   }
 
   #modes(strategy: StrategyName, chunks: ChunkSize, prices: Prices = free): readonly Mode[] {

@@ -5,6 +5,7 @@
 import { type Operation, type Part, type Program, range, readsOf, shapeOf, type Tensor } from "../program/index.ts";
 import { cutResults, isSumming } from "../transformer/index.ts";
 import { bootstrapShares } from "./pair-shares.ts";
+import type { Move } from "./plan.ts";
 import { axisShares, owned } from "./shares.ts";
 import type { Mode } from "./strategies.ts";
 
@@ -39,6 +40,8 @@ export class Sharing {
   readonly #whole = new Map<string, Chunk>();
   readonly #chunks = new Map<string, readonly Chunk[]>();
   readonly #pieces = new Map<Chunk, readonly Chunk[]>();
+  readonly #moves = new Map<Chunk, Move[][]>();
+  readonly #lists = new Map<string, readonly number[]>();
   readonly #reads = new Map<string, readonly (readonly (readonly number[])[])[]>();
   readonly #makers = new Map<string, readonly (readonly (readonly number[])[])[]>();
 
@@ -92,6 +95,34 @@ export class Sharing {
       this.#pieces.set(chunk, pieces);
     }
     return pieces;
+  }
+
+  /**
+   * Partial sums of output `o` of a chunk, from everybody who has some to the owners of the results: each sends to its
+   * next neighbour first, so that no two send to one device at the same time.
+   */
+  sumMoves(chunk: Chunk, o: number): readonly Move[] {
+    let byOutput = this.#moves.get(chunk);
+    if (byOutput === undefined) this.#moves.set(chunk, (byOutput = []));
+    let moves = byOutput[o];
+    if (moves === undefined) {
+      moves = [];
+      for (const [from, sums] of (chunk.sums ?? []).entries()) {
+        if (sums === null) continue;
+        for (let step = 1; step < this.devices; step++) {
+          const to = (from + step) % this.devices;
+          const indices = chunk.owned[to]?.outputs[o] ?? [];
+          if (indices.length > 0) moves.push({ from, to: [to], indices });
+        }
+      }
+      byOutput[o] = moves;
+    }
+    return moves;
+  }
+
+  /** The one list of these numbers: plans keep many of the same. */
+  list(numbers: readonly number[]): readonly number[] {
+    return kept(this.#lists, numbers.join(), () => numbers);
   }
 
   /** Devices that make each ciphertext: [output][number]. */

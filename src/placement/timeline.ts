@@ -49,13 +49,29 @@ export interface Timeline {
 
 export function playPlan(program: Program, plan: Plan, costs: PlanCosts): Timeline {
   const player = new Player(program, plan, costs);
-  for (const step of plan.steps) {
+  const ended = lastUses(program, plan);
+  for (const [index, step] of plan.steps.entries()) {
     if (step.kind === "compute") player.compute(step);
     else if (step.kind === "cut") player.cut(step);
     else if (step.kind === "scatter" || step.kind === "gather") player.reshape(step);
     else player.transfer(step);
+    player.forget(ended[index] as readonly string[]);
   }
   return player.timeline();
+}
+
+/** Tensors that no step after this one touches. */
+function lastUses(program: Program, { steps }: Plan): string[][] {
+  const last = new Map<string, number>();
+  for (const [index, step] of steps.entries()) {
+    const { inputs, outputs } = program.operations[step.operation] as Operation;
+    for (const name of inputs) last.set(name, index);
+    for (const name of outputs) last.set(name, index);
+    if ("tensor" in step) last.set(step.tensor, index);
+  }
+  const ended: string[][] = steps.map(() => []);
+  for (const [name, index] of last) ended[index]?.push(name);
+  return ended;
 }
 
 /** When each device has each ciphertext of a tensor: [device][number]. */
@@ -69,6 +85,8 @@ class Player {
   readonly #streams: Float64Array;
   readonly #arrivals: Times = new Map();
   readonly #sums: Times = new Map();
+  /** Arrays of tensors that are not touched any more, by their size: for many devices they are large. */
+  readonly #spare = new Map<number, (readonly Float64Array[])[]>();
   readonly #operations: readonly Float64Array[];
   readonly #waits: readonly Float64Array[];
 
@@ -193,12 +211,31 @@ class Player {
     return ready;
   }
 
+  forget(names: readonly string[]): void {
+    for (const times of [this.#arrivals, this.#sums]) {
+      for (const name of names) {
+        const list = times.get(name);
+        if (list === undefined) continue;
+        times.delete(name);
+        const size = (list[0] as Float64Array).length;
+        const spare = this.#spare.get(size);
+        if (spare === undefined) this.#spare.set(size, [list]);
+        else spare.push(list);
+      }
+    }
+  }
+
   #of(times: Times, name: string): readonly Float64Array[] {
     let list = times.get(name);
-    if (list === undefined) {
-      const size = ciphertextsOf(this.#program.tensors[name] as Tensor);
-      times.set(name, (list = this.#devices.map(() => new Float64Array(size))));
+    if (list !== undefined) return list;
+    const size = ciphertextsOf(this.#program.tensors[name] as Tensor);
+    list = this.#spare.get(size)?.pop();
+    if (list !== undefined) for (const one of list) one.fill(0);
+    else {
+      const all = new Float64Array(size * this.#devices.length);
+      list = this.#devices.map((_, d) => all.subarray(d * size, (d + 1) * size));
     }
+    times.set(name, list);
     return list;
   }
 

@@ -92,13 +92,14 @@ function checkCounts(
   tensor: (name: string) => Tensor,
   fail: (message: string) => never,
 ): void {
-  for (const name of operation.outputs) {
+  for (const [o, name] of operation.outputs.entries()) {
     const { count, blocks } = tensor(name);
     const expected = expectedCount(geometry, tensor(name));
     if (count !== expected) fail(`${name} has ${count} ciphertexts, ${tensor(name).content} values take ${expected}`);
     if (blocks !== geometry.blocks && blocks !== 1)
       fail(`${name} has ${blocks} token blocks, the program has ${geometry.blocks}`);
-    for (const input of operation.inputs) {
+    const sources = operation.kind === "bootstrap" ? operation.inputs.slice(o, o + 1) : operation.inputs;
+    for (const input of sources) {
       // Heads of models read the first block only; keys and values are read from all blocks.
       if (tensor(input).blocks < blocks) fail(`makes ${blocks} blocks of ${name} from ${tensor(input).blocks}`);
     }

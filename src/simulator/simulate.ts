@@ -6,6 +6,7 @@ import { AegisError } from "../base/errors.ts";
 import type { Plan, PlanCosts } from "../placement/index.ts";
 import type { Program } from "../program/index.ts";
 import { Flows } from "./flows.ts";
+import { Heap } from "./heap.ts";
 import { type Task, tasksOf } from "./tasks.ts";
 import type { Topology } from "./topology.ts";
 
@@ -54,7 +55,7 @@ class Run {
   readonly #tasks: readonly Task[];
   readonly #topology: Topology;
   readonly #flows: Flows;
-  readonly #due = new Heap();
+  readonly #due = new Heap<Due>();
   readonly #begins: Float64Array;
   readonly #ends: Float64Array;
   /** Tasks that each one still waits for. */
@@ -112,11 +113,11 @@ class Run {
         }
       }
     }
+    // There may be a million: they are the tasks themselves.
     const events = this.#order.map((index): Event => {
-      const { step, operation, kind, phase, devices: mine, stream, flows, seconds } = this.#tasks[index] as Task;
+      const task = this.#tasks[index] as Task;
       const begin = this.#begins[index] as number;
-      const end = this.#ends[index] as number;
-      return { step, operation, kind, phase, devices: mine, stream, flows, begin, computed: begin + seconds, end };
+      return Object.assign(task, { begin, computed: begin + task.seconds, end: this.#ends[index] as number });
     });
     return {
       seconds: this.#ends.reduce((most, end) => Math.max(most, end), 0),
@@ -164,44 +165,5 @@ class Run {
       this.#waits[next] = waits;
       if (waits === 0) this.#begin(next, time);
     }
-  }
-}
-
-/** What is due soonest; what was added first where times are the same. */
-class Heap {
-  readonly #items: Due[] = [];
-
-  get least(): Due | undefined {
-    return this.#items[0];
-  }
-
-  add(item: Due): void {
-    const items = this.#items;
-    let at = items.push(item) - 1;
-    while (at > 0) {
-      const above = (at - 1) >> 1;
-      if ((items[above] as Due).time <= item.time) break;
-      items[at] = items[above] as Due;
-      at = above;
-    }
-    items[at] = item;
-  }
-
-  take(): Due | undefined {
-    const items = this.#items;
-    const first = items[0];
-    const last = items.pop();
-    if (first === undefined || last === undefined || items.length === 0) return first;
-    let at = 0;
-    for (;;) {
-      let below = 2 * at + 1;
-      if (below >= items.length) break;
-      if (below + 1 < items.length && (items[below + 1] as Due).time < (items[below] as Due).time) below++;
-      if ((items[below] as Due).time >= last.time) break;
-      items[at] = items[below] as Due;
-      at = below;
-    }
-    items[at] = last;
-    return first;
   }
 }

@@ -27,6 +27,10 @@ export interface Task {
   readonly next: readonly number[];
   /** How many tasks it waits for. */
   readonly waitsFor: number;
+  /** When it begins, when it has computed, and when it has sent: once it has been played. */
+  readonly begin: number;
+  readonly computed: number;
+  readonly end: number;
 }
 
 /** A task that is being put together. */
@@ -50,6 +54,8 @@ class Builder {
   readonly #plan: Plan;
   readonly #costs: PlanCosts;
   readonly #everybody: readonly number[];
+  readonly #single: readonly (readonly number[])[];
+  readonly #flows = new Map<string, Task["flows"]>();
   readonly #ciphertexts = new Map<string, readonly Makers[]>();
   readonly #sums = new Map<string, readonly Makers[]>();
   /** Last task of each stream, -1 at first. */
@@ -63,6 +69,7 @@ class Builder {
     this.#plan = plan;
     this.#costs = costs;
     this.#everybody = Array.from({ length: plan.devices }, (_, device) => device);
+    this.#single = this.#everybody.map((device) => [device]);
     this.#streams = { compute: this.#everybody.map(() => -1), send: this.#everybody.map(() => -1) };
   }
 
@@ -101,7 +108,9 @@ class Builder {
       for (const [i, numbers] of readsOf(this.#program, operation, part).entries())
         wait(this.#table(this.#ciphertexts, operation.inputs[i] as string), numbers);
     const seconds = this.#costs.compute(index, phase, part);
-    const made = [this.#push({ operation: index, kind: "compute", phase, devices: [device], seconds }, waits)];
+    const made = [
+      this.#push({ operation: index, kind: "compute", phase, devices: this.#alone(device), seconds }, waits),
+    ];
     for (const [o, name] of operation.outputs.entries()) {
       const table = this.#table(phase === "sums" ? this.#sums : this.#ciphertexts, name);
       const makers = table[device] as Makers;
@@ -118,8 +127,8 @@ class Builder {
     for (const { from, to, indices } of moves) {
       const waits = [...before];
       for (const number of indices) for (const maker of table[from]?.[number] ?? none) waits.push(maker);
-      const flows = to.map((device) => ({ from, to: device, bytes: indices.length * unitBytes }));
-      const task = this.#push({ operation, kind: "send", devices: [from], stream: "send", flows }, waits);
+      const flows = this.#flowsTo(from, to, indices.length * unitBytes);
+      const task = this.#push({ operation, kind: "send", devices: this.#alone(from), stream: "send", flows }, waits);
       sent.push(task);
       const arrived = [task];
       for (const device of to) {
@@ -130,6 +139,18 @@ class Builder {
     }
     if (overlap) return;
     for (const device of this.#everybody) this.#push({ operation, kind: "send", devices: [device] }, sent);
+  }
+
+  /** The same transfers occur in every layer. */
+  #flowsTo(from: number, to: readonly number[], bytes: number): Task["flows"] {
+    const key = `${from} ${to.join()} ${bytes}`;
+    let flows = this.#flows.get(key);
+    if (flows === undefined) this.#flows.set(key, (flows = to.map((device) => ({ from, to: device, bytes }))));
+    return flows;
+  }
+
+  #alone(device: number): readonly number[] {
+    return this.#single[device] as readonly number[];
   }
 
   /** A scatter waits for what is whole; a gather is an all-gather that everybody waits for. */
@@ -164,6 +185,9 @@ class Builder {
       stream,
       next: [],
       waitsFor: 0,
+      begin: 0,
+      computed: 0,
+      end: 0,
     };
     this.tasks.push(added);
     this.#seen.push(-1);

@@ -7,7 +7,7 @@
 import { AegisError } from "../base/errors.ts";
 import type { Checkpoint } from "../model/index.ts";
 import { describeOperation, type Operation, type Program } from "../program/index.ts";
-import { type FoldedWeights, foldWeights } from "./weights.ts";
+import { type DenseWeights, foldWeights } from "./weights.ts";
 
 /** Stored values of a tensor: hidden vectors [length × columns], or scores [heads × length × length]. */
 interface Values {
@@ -24,7 +24,7 @@ export interface TwinResult {
 /** Runs programs of one checkpoint; folded weights are kept between runs. */
 export class Twin {
   readonly #checkpoint: Checkpoint;
-  readonly #folded = new Map<string, FoldedWeights>();
+  readonly #folded = new Map<string, DenseWeights>();
 
   constructor(checkpoint: Checkpoint) {
     this.#checkpoint = checkpoint;
@@ -115,7 +115,7 @@ export class Twin {
     return { logits: output.data.slice(0, program.classes).map((x) => x * norm), excursions };
   }
 
-  #fold(weights: Parameters<typeof foldWeights>[0]): FoldedWeights {
+  #fold(weights: Parameters<typeof foldWeights>[0]): DenseWeights {
     const key = JSON.stringify(weights);
     let folded = this.#folded.get(key);
     if (folded === undefined) {
@@ -126,7 +126,7 @@ export class Twin {
   }
 }
 
-function applyLinear(input: Values, length: number, { rows, columns, matrix, bias }: FoldedWeights): Values {
+function applyLinear(input: Values, length: number, { rows, columns, matrix, bias }: DenseWeights): Values {
   const data = new Float64Array(length * rows);
   for (let t = 0; t < length; t++) {
     const row = input.data.subarray(t * input.columns, t * input.columns + columns);

@@ -7,12 +7,18 @@ import type { Checkpoint, LayerWeights, LinearWeights, NormWeights } from "../mo
 import type { WeightExpression } from "../program/index.ts";
 import type { Constants } from "./operators/execute.ts";
 
-/** y = matrix·x + bias; matrix [rows × columns] row-major. */
+/** y = matrix·x + bias; a matrix of rows × columns. */
 export interface FoldedWeights {
   readonly rows: number;
   readonly columns: number;
-  readonly matrix: Float64Array;
+  /** An entry of the matrix. */
+  readonly at: (row: number, column: number) => number;
   readonly bias: Float64Array;
+}
+
+/** Those of a checkpoint, with the matrix row by row. */
+export interface DenseWeights extends FoldedWeights {
+  readonly matrix: Float64Array;
 }
 
 /** What of a checkpoint the operators read. Can be posted to another thread. */
@@ -37,7 +43,7 @@ export function weightsOf(source: WeightSource): Constants {
 }
 
 /** The numbers that an expression stands for. */
-export function foldWeights(expression: WeightExpression, checkpoint: WeightSource): FoldedWeights {
+export function foldWeights(expression: WeightExpression, checkpoint: WeightSource): DenseWeights {
   const { matrix, bias, rows, columns } = startingWeights(expression, checkpoint);
   if (expression.inputNorm !== null) {
     const norm = lookup(checkpoint, expression.inputNorm) as NormWeights;
@@ -55,10 +61,10 @@ export function foldWeights(expression: WeightExpression, checkpoint: WeightSour
   for (let k = 0; k < matrix.length; k++)
     matrix[k] = ((matrix[k] as number) * expression.inputScale) / expression.outputNorm;
   for (let i = 0; i < rows; i++) bias[i] = ((bias[i] as number) - expression.outputOffset) / expression.outputNorm;
-  return { rows, columns, matrix, bias };
+  return { rows, columns, matrix, at: (row, column) => matrix[row * columns + column] as number, bias };
 }
 
-function startingWeights(expression: WeightExpression, checkpoint: WeightSource): FoldedWeights {
+function startingWeights(expression: WeightExpression, checkpoint: WeightSource): Omit<DenseWeights, "at"> {
   if (expression.parameter === "identity") {
     const size = checkpoint.config.hiddenSize;
     const matrix = new Float64Array(size * size);

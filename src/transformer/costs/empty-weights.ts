@@ -16,15 +16,5 @@ export function emptyWeights(
   const rows = output.content === "wide" ? (output.features ?? output.count * geometry.lanes) : narrow;
   const columns =
     input.axis === "feature" && input.content === "wide" ? (input.features ?? input.count * geometry.lanes) : hidden;
-  let matrix: Float64Array | undefined;
-  return {
-    rows,
-    columns,
-    bias: new Float64Array(rows),
-    // Made when asked for: what follows a sum reads the bias alone.
-    get matrix() {
-      matrix ??= new Float64Array(rows * columns).fill(1);
-      return matrix;
-    },
-  };
+  return { rows, columns, at: () => 1, bias: new Float64Array(rows) };
 }

@@ -175,8 +175,10 @@ export class LinearCounts {
   #rotations(shifts: ReadonlySet<number>): Rotations {
     const places = [...shifts].map((k) => placeOf(this.split, k));
     const downs = [...shifts].filter((k) => k !== 0).length;
-    if (this.split.giants !== "inputs")
-      return { own: new Set(places.map(({ baby }) => baby)), turns: 0, further: new Map(), downs };
+    if (this.split.giants !== "inputs") {
+      const own = new Set(places.map(({ baby }) => baby));
+      return { own, turns: 0, further: new Map(), downs: own.size - Number(own.has(0)) };
+    }
     const own = new Set<number>();
     const further = new Map<number, number>();
     for (const { giant, baby } of places) {

@@ -25,8 +25,16 @@ const pageCost = 4;
 const keyCost = 8;
 /** Keys that stay: 0.6 GiB at high levels, about what sums, operands and results leave of a device. */
 const residentKeys = 16;
-/** Ciphertexts over QP whose sums are made together. */
-const sumsAtOnce = 64;
+/**
+ * Sums that are made together, each row of giant steps one of them. Over QP they lie at the operation's level with
+ * all special primes; over Q at that of their output, and devices that share an operation out hold a share of them.
+ */
+const sumsAtOnce = { QP: 64, Q: 512 };
+/**
+ * What a further row of sums costs that devices may have to send one another: about its bytes over a link of
+ * 300 GB/s. Layers with fewer outputs than inputs are summed where their inputs are; others get their inputs sent.
+ */
+const rowCost = 60;
 
 /** How the diagonals of an operation are split. Depends on the program alone, never on devices. */
 export interface LinearSplit {
@@ -104,8 +112,8 @@ function cheapest(program: Graph, operation: LinearOperation): LinearSplit {
   const splits: LinearSplit[] = [];
   for (const basis of ["QP", "Q"] as const) splits.push({ giants: "none", basis, babySteps: 0, shifts });
   for (let babySteps = 1; babySteps <= geometry.lanes; babySteps *= 2) {
-    splits.push({ giants: "sums", basis: "QP", babySteps, shifts });
-    for (const basis of ["QP", "Q"] as const) splits.push({ giants: "inputs", basis, babySteps, shifts });
+    for (const giants of ["sums", "inputs"] as const)
+      for (const basis of ["QP", "Q"] as const) splits.push({ giants, basis, babySteps, shifts });
   }
   const costs = splits.map((split) => costOf(split, input, outputs));
   return splits[costs.indexOf(Math.min(...costs))] as LinearSplit;
@@ -114,7 +122,7 @@ function cheapest(program: Graph, operation: LinearOperation): LinearSplit {
 /** In rotations of a hoisted ciphertext. What all splits have in common is left out. */
 function costOf(split: LinearSplit, input: Tensor, outputs: readonly Tensor[]): number {
   const rows = outputs.map((_, o) => giantsOf(split, o).length);
-  const passes = passesOf(outputs, Math.max(1, Math.floor(sumsAtOnce / Math.max(...rows))));
+  const passes = passesOf(outputs, Math.max(1, Math.floor(sumsAtOnce[split.basis] / Math.max(...rows))));
   const all = stepsOf(split, range(outputs.length));
   const keys = all.babies.size + Number(all.least < 0) + Number(all.most > 0);
   let cost = keyCost * keys;
@@ -122,7 +130,7 @@ function costOf(split: LinearSplit, input: Tensor, outputs: readonly Tensor[]): 
   for (const [key, times] of passes) {
     const { rotations, babies, least, most, places } = stepsOf(split, key.split(" ").map(Number));
     const turned = split.giants === "inputs";
-    if (split.basis === "Q") cost += times * input.count * downCost * places;
+    if (split.basis === "Q") cost += times * input.count * downCost * (turned ? places : babies.size);
     cost += times * input.count * (turned ? rotations + giantCost * (most - least) : babies.size);
     rounds += times * Math.ceil((input.count * (turned ? most - least + 1 : 1)) / hoistsAtOnce);
   }
@@ -131,8 +139,9 @@ function costOf(split: LinearSplit, input: Tensor, outputs: readonly Tensor[]): 
     const diagonals = outputs.map((output, o) => ciphertextsOf(output) * (split.shifts[o] as readonly number[]).length);
     cost += productCost * input.count * diagonals.reduce((sum, n) => sum + n, 0);
   }
-  const afterwards = outputs.map((output, o) => ciphertextsOf(output) * ((rows[o] as number) - 1));
-  return cost + giantCost * afterwards.reduce((sum, giants) => sum + giants, 0);
+  const count = outputs.reduce((sum, output) => sum + ciphertextsOf(output), 0);
+  const further = outputs.reduce((sum, output, o) => sum + ciphertextsOf(output) * ((rows[o] as number) - 1), 0);
+  return cost + (giantCost + (count < ciphertextsOf(input) ? rowCost : 0)) * further;
 }
 
 /** Steps by which inputs are rotated for some of the outputs; giant steps from `least` to `most`. */

@@ -10,7 +10,7 @@
  * several inputs and their giant steps are hoisted, and one baby step of all of them follows another.
  */
 import { RotationChain, Turn } from "../../../circuits/index.ts";
-import { type Ciphertext, ExtendedCiphertext, type Plaintext } from "../../../ckks/index.ts";
+import { Ciphertext, ExtendedCiphertext, type Plaintext } from "../../../ckks/index.ts";
 import type { Limbs, ProductSums } from "../../../kernels/index.ts";
 import type { Geometry, LinearOperation, Part, Program, Tensor } from "../../../program/index.ts";
 import type { Poly } from "../../../ring/poly.ts";
@@ -120,7 +120,8 @@ export function finishLinear(
   const { geometry, tensors } = program;
   const output = tensors[operation.outputs[o] as string] as Tensor;
   const split = splitLinear(program, operation);
-  using product = split.basis === "QP" ? giantSteps(environment, split, o, sum) : environment.rescaleSum(sum);
+  const steps = split.basis === "QP" || split.giants === "sums";
+  using product = steps ? giantSteps(environment, split, o, sum) : environment.rescaleSum(sum);
   const feature = outputFeatures(geometry, output);
   const { bias } = fold(o);
   const place = index % output.count;
@@ -133,30 +134,38 @@ export function finishLinear(
   );
 }
 
-/** Rotated sums of the giant steps of output `o`, divided by P and the level's modulus. */
+/**
+ * Rotated sums of the giant steps of output `o`, divided by P and the level's modulus. Sums over Q are switched as
+ * they are; those that others are added to are made over QP.
+ */
 function giantSteps(environment: Environment, split: LinearSplit, o: number, sum: PartialSum): Ciphertext {
-  const { evaluator } = environment;
+  const { evaluator, slots } = environment;
   const giants = giantsOf(split, o);
+  const { level, scale } = sum;
+  const outermost = [Math.min(0, ...giants), Math.max(0, ...giants)];
+  const held: Disposable[] = [];
   const rows = new Map(
-    giants.map((giant, g) => [
-      giant,
-      new ExtendedCiphertext(
-        [sum.parts[2 * g], sum.parts[2 * g + 1]] as unknown as ExtendedCiphertext["parts"],
-        sum.level,
-        sum.scale,
-        environment.slots,
-      ),
-    ]),
+    giants.map((giant, g): readonly [number, Ciphertext | ExtendedCiphertext] => {
+      const parts = sum.parts.slice(2 * g, 2 * g + 2) as [Poly, Poly];
+      if (split.basis === "QP") return [giant, new ExtendedCiphertext(parts, level, scale, slots)];
+      const narrow = new Ciphertext(parts, level, scale, slots);
+      if (giant !== 0 && outermost.includes(giant)) return [giant, narrow];
+      const extended = evaluator.extend(narrow);
+      held.push(extended);
+      return [giant, extended];
+    }),
   );
   const total = rows.get(0) as ExtendedCiphertext;
   for (const sign of [1, -1]) {
     // Horner's rule from the outermost giant step inwards.
     for (let giant = sign * Math.max(0, ...giants.map((k) => sign * k)); giant !== 0; giant -= sign) {
-      const inner = giant === sign ? total : (rows.get(giant - sign) as ExtendedCiphertext);
-      evaluator.accumulateRotated(inner, rows.get(giant) as ExtendedCiphertext, sign * split.babySteps);
+      const inner = (giant === sign ? total : rows.get(giant - sign)) as ExtendedCiphertext;
+      evaluator.accumulateRotated(inner, rows.get(giant) as Ciphertext | ExtendedCiphertext, sign * split.babySteps);
     }
   }
-  return evaluator.modDownRescale(total);
+  const product = evaluator.modDownRescale(total);
+  for (const extended of held) extended[Symbol.dispose]();
+  return product;
 }
 
 /** A sum of products: two polynomials over QP or Q. */
@@ -369,7 +378,7 @@ function blockDiagonals(
     for (let read = 0; read < lanes; read++) {
       const column = inputFeature(from, read);
       if (column === undefined || column >= weights.columns) continue;
-      const weight = weights.matrix[row * weights.columns + column] as number;
+      const weight = weights.at(row, column);
       if (weight === 0) continue;
       const k = read - lane;
       let diagonal = found.get(k);

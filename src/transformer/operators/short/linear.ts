@@ -48,7 +48,7 @@ function fromReplicated(
     for (let i = 0; i < weights.columns; i++) {
       let k = (((i - lane) % width) + width) % width;
       if (lane + k >= lanes) k -= width;
-      diagonals.set(k, lane, weights.matrix[(first + lane) * weights.columns + i] as number);
+      diagonals.set(k, lane, weights.at(first + lane, i));
     }
   }
   using total = zeroTotal(environment, level);
@@ -78,8 +78,7 @@ function fromWide(
       const group = lane - row;
       for (let i = 0; i < width; i++) {
         const feature = block * lanes + group + i;
-        if (feature < weights.columns)
-          diagonals.set(i - row, lane, weights.matrix[row * weights.columns + feature] as number);
+        if (feature < weights.columns) diagonals.set(i - row, lane, weights.at(row, feature));
       }
     }
     // One block's rotations at a time: they are the largest thing here.
