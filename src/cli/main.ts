@@ -9,6 +9,8 @@ import { compileCommand } from "./commands/compile.ts";
 import { paramsCommand } from "./commands/params.ts";
 import { planCommand } from "./commands/plan.ts";
 import { profileCommand } from "./commands/profile.ts";
+import { recommendCommand } from "./commands/recommend.ts";
+import { reportCommand } from "./commands/report.ts";
 import { runCommand } from "./commands/run.ts";
 import { simulateCommand } from "./commands/simulate.ts";
 import { emphasise } from "./output.ts";
@@ -29,6 +31,8 @@ for (const make of [
   accuracyCommand,
   planCommand,
   simulateCommand,
+  recommendCommand,
+  reportCommand,
   profileCommand,
   paramsCommand,
 ]) {

@@ -30,5 +30,7 @@ export type { ObservedTensor, Observer, Prediction, ReferenceOptions } from "./r
 export { prediction, referenceForward } from "./reference.ts";
 export type { Safetensors, TensorEntry } from "./safetensors.ts";
 export { parseSafetensors, readFloat32 } from "./safetensors.ts";
+export type { DescribedModel } from "./shapes.ts";
+export { builtinModel, builtinModelNames, describedModel } from "./shapes.ts";
 export type { EncodeOptions, SpecialTokens } from "./tokenizer.ts";
 export { createTokenizer, TextTokenizer } from "./tokenizer.ts";

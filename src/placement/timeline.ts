@@ -1,7 +1,7 @@
 /**
  * Plays a plan against costs: a compute and a communication stream for every device. Devices follow
- * the plan's order; a computation waits for what it reads, a transfer for its data and its sender's
- * stream.
+ * the plan's order; a computation waits for what it reads, a transfer for its data, its sender's stream and
+ * what its receiver is already being sent.
  */
 import { ciphertextsOf, type Operation, type Part, type Program, readsOf, type Tensor } from "../program/index.ts";
 import type { CutCost } from "./cut.ts";
@@ -83,6 +83,8 @@ class Player {
   readonly #costs: PlanCosts;
   readonly #devices: DeviceTime[];
   readonly #streams: Float64Array;
+  /** When each device has received what was sent to it so far. */
+  readonly #ports: Float64Array;
   readonly #arrivals: Times = new Map();
   readonly #sums: Times = new Map();
   /** Arrays of tensors that are not touched any more, by their size: for many devices they are large. */
@@ -96,6 +98,7 @@ class Player {
     this.#costs = costs;
     this.#devices = Array.from({ length: plan.devices }, () => ({ compute: 0, exposed: 0, end: 0 }));
     this.#streams = new Float64Array(plan.devices);
+    this.#ports = new Float64Array(plan.devices);
     this.#operations = program.operations.map(() => new Float64Array(plan.devices));
     this.#waits = program.operations.map(() => new Float64Array(plan.devices));
   }
@@ -166,16 +169,21 @@ class Player {
       const made = times[from] as Float64Array;
       let ready = this.#streams[from] as number;
       for (const number of indices) ready = Math.max(ready, made[number] as number);
-      const end = ready + latencySeconds + (indices.length * to.length * step.unitBytes) / bytesPerSecond;
-      this.#streams[from] = end;
+      const seconds = (indices.length * step.unitBytes) / bytesPerSecond;
+      const sent = ready + latencySeconds + seconds * to.length;
+      this.#streams[from] = sent;
       for (const device of to) {
+        // What several send to one device comes in one after another.
+        const received = Math.max(ready + latencySeconds, this.#ports[device] as number) + seconds;
+        this.#ports[device] = received;
+        const end = Math.max(sent, received);
         const arrive = times[device] as Float64Array;
         // Of sums the last to come counts.
         if (step.form === "sums")
           for (const number of indices) arrive[number] = Math.max(end, arrive[number] as number);
         else for (const number of indices) arrive[number] = end;
+        last = Math.max(last, end);
       }
-      last = Math.max(last, end);
     }
     return last;
   }

@@ -23,7 +23,9 @@ const common = {
   what: z.string().min(1),
   profile: z.string(),
   words: z.union([z.literal(32), z.literal(64)]),
-  reference: z.number().positive(),
+  reference: z.number().positive().optional(),
+  /** Where publications differ: from the least to the most. */
+  range: z.tuple([z.number().positive(), z.number().positive()]).optional(),
   unit: z.string().min(1),
   role: z.enum(["fit", "forecast"]),
   source: z.string().min(1),
@@ -38,7 +40,13 @@ const schema = z.array(
     /** Of a polynomial with so many limbs, each a gadget digit, and one special prime: seconds. */
     z.strictObject({ ...common, kind: z.literal("key-switch"), limbs: z.int().min(1).max(64) }),
     /** A bootstrap on ciphertexts that are cut: how many times as fast as on one device. */
-    z.strictObject({ ...common, kind: z.literal("cut"), devices, sharding: z.enum(shardingNames) }),
+    z.strictObject({
+      ...common,
+      kind: z.literal("cut"),
+      devices,
+      sharding: z.enum(shardingNames),
+      digits: z.int().min(1).max(8).optional(),
+    }),
     /** An inference on whole ciphertexts: how many times as fast as on one device. */
     z.strictObject({ ...common, kind: z.literal("whole"), devices }),
   ]),
@@ -50,7 +58,9 @@ type Published = z.infer<typeof schema>[number];
 export interface CalibrationRow {
   readonly what: string;
   readonly predicted: number;
+  /** Of a range, what is nearest to the prediction. */
   readonly reference: number;
+  readonly range?: readonly [number, number];
   readonly unit: string;
   /** predicted / reference − 1 */
   readonly error: number;
@@ -68,9 +78,12 @@ export async function calibrationRows(): Promise<CalibrationRow[]> {
     );
   const rows: CalibrationRow[] = [];
   for (const one of parsed.data) {
-    const { what, reference, unit, source, role } = one;
+    const { what, range, unit, source, role } = one;
     const predicted = await predict(one);
-    rows.push({ what, predicted, reference, unit, error: predicted / reference - 1, source, role });
+    const [least, most] = range ?? [one.reference as number, one.reference as number];
+    const reference = Math.min(Math.max(predicted, least), most);
+    const error = predicted / reference - 1;
+    rows.push({ what, predicted, reference, ...(range && { range }), unit, error, source, role });
   }
   return rows;
 }
@@ -132,20 +145,34 @@ function keySwitchWork(limbs: number): KernelWork {
   };
 }
 
-/** A model and a length at which a layer has more ciphertexts than there are devices. */
+/** A layer of it has more ciphertexts than there are devices, of every kind but denominators and variances. */
 const inference = lazily((): Program => {
-  const config = builtinConfig("bert-base", 512);
-  const options = { length: 128, times: referenceTimes, layout: "long" } as const;
+  const config = builtinConfig("bert-base", 2048);
+  const options = { length: 2048, times: referenceTimes } as const;
   return compile(config, typicalCalibration(config), defaultParameters(), options).program;
 });
 
-async function settingOf(profile: Profile, { devices, words }: { devices: number; words: WordSize }) {
-  const machine = machineOf(profile, await loadKernelSetting(words), defaultParameters(), devices);
-  return planSettingOn(inference(), defaultParameters(), "", machine);
+/** Parameters with so many gadget digits: fewer special primes, so that security is no less. */
+function parametersWith(digits: number): Parameters {
+  const { spec } = preset("bootstrap-16");
+  for (let special = spec.logSpecial.length; special > 0; special--) {
+    const parameters = new Parameters({ ...spec, logSpecial: spec.logSpecial.slice(0, special) });
+    if (parameters.digits.length >= digits) return parameters;
+  }
+  throw new AegisError("internal", `calibration: no parameters with ${digits} gadget digits`);
+}
+
+async function settingOf(
+  profile: Profile,
+  { devices, words }: { devices: number; words: WordSize },
+  parameters = defaultParameters(),
+) {
+  const machine = machineOf(profile, await loadKernelSetting(words), parameters, devices);
+  return planSettingOn(inference(), parameters, "", machine);
 }
 
 async function cutSpeedup(profile: Profile, one: Extract<Published, { kind: "cut" }>): Promise<number> {
-  const { costs } = await settingOf(profile, one);
+  const { costs } = await settingOf(profile, one, one.digits === undefined ? undefined : parametersWith(one.digits));
   const { operations } = inference();
   const operation = operations.findIndex(({ kind }) => kind === "bootstrap");
   // Two real ciphertexts fill the slots of one.
@@ -160,7 +187,7 @@ async function wholeSpeedup(profile: Profile, one: Extract<Published, { kind: "w
     const setting = await settingOf(profile, { ...one, devices });
     const { plan } = makePlan(inference(), setting, {
       devices,
-      strategy: "megatron",
+      strategy: "aegis",
       memoryBytes: profile.memory.value,
     });
     seconds.push(simulate(inference(), plan, setting.costs, topologyOf(profile, devices)).seconds);

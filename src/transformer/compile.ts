@@ -28,6 +28,11 @@ export interface CompileOptions {
   readonly geometry?: Geometry;
   /** Layout to take; by default whichever costs less. */
   readonly layout?: Geometry["layout"];
+  /**
+   * Whether operations work, and send, at the lowest level that their readers need; true by default. False is what
+   * the gain is measured against.
+   */
+  readonly lower?: boolean;
 }
 
 /** A program and the seconds that it is expected to take, operation by operation. */
@@ -148,7 +153,7 @@ function compileFor(
     bootstrapInput: bootstrapper.inputLevel,
     logScale: Math.log2(parameters.scale),
   });
-  const program = lowered(scheduled, bootstrapper.inputLevel);
+  const program = options.lower === false ? scheduled : lowered(scheduled, bootstrapper.inputLevel);
   verifyProgram(program, {
     maximumSlots: parameters.maximumSlots,
     maximumLevel: parameters.maximumLevel,

@@ -2,7 +2,6 @@
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
 import { maximumRanks } from "../../kernels/index.ts";
-import { builtinConfigNames } from "../../model/index.ts";
 import {
   defaultSpare,
   describeMode,
@@ -24,7 +23,7 @@ import { type Operation, type Program, parseProgram } from "../../program/index.
 import { digestOf } from "../../runtime/index.ts";
 import { compile, referenceTimes } from "../../transformer/index.ts";
 import { parseInteger, readParsed } from "../arguments.ts";
-import { defaultTokens, describeModel, tokenCount } from "../described-model.ts";
+import { defaultTokens, describeModel, modelHelp, tokenCount } from "../described-model.ts";
 import { formatBytes, formatSeconds, printJson, printLine, table, withStatus, writeWhole } from "../output.ts";
 import { defaultSlackPercent, parseMemory, parseSlack, parseStrategies, strategyHelp } from "../plan-options.ts";
 import { checkProgram, defaultPreset, parametersFor } from "../session.ts";
@@ -53,7 +52,7 @@ const patienceMilliseconds = 10_000;
 export function planCommand(): Command {
   return new Command("plan")
     .description("say where every ciphertext would live and what would travel")
-    .requiredOption("--model <name>", `checkpoint directory, config.json, or ${builtinConfigNames.join(", ")}`)
+    .requiredOption("--model <name>", modelHelp)
     .option("--tokens <n>", `tokens of the text (default ${defaultTokens})`)
     .option("--devices <n>", "devices", "2")
     .option("--strategy <name>", strategyHelp, "aegis")
@@ -97,10 +96,10 @@ async function plan(options: Options) {
   const spare = checkSpare(options.spare);
   const choice = { overlap: options.overlap, memoryBytes, slack, spare };
   const start = performance.now();
-  const { config, calibration } = await describeModel(options.model);
+  const { config, calibration, simplified, tokens } = await describeModel(options.model);
   const given =
     options.program === undefined ? undefined : await readParsed(options.program, "--program", "program", parseProgram);
-  const length = tokenCount(options.tokens, config.maximumTokens, given?.length);
+  const length = tokenCount(options.tokens, config.maximumTokens, given?.length ?? tokens);
   const parameters = parametersFor(options.preset, config, length);
   if (given !== undefined) checkProgram(given, calibration.checkpoint, parameters, length);
   const program = given ?? compile(config, calibration, parameters, { length, times: referenceTimes }).program;
@@ -131,6 +130,7 @@ async function plan(options: Options) {
     devices,
     preset: parameters.name,
     layout: program.geometry,
+    ...(simplified.length > 0 && { simplified }),
     scoresBootstrapped: program.operations.some(
       ({ kind, inputs }) =>
         kind === "bootstrap" && inputs.some((name) => program.tensors[name]?.content === "diagonals"),
@@ -220,6 +220,7 @@ function print(result: Awaited<ReturnType<typeof plan>>): void {
   printLine(
     `${result.model}, ${result.tokens} tokens on ${result.devices} devices, ${layout.layout} layout: ${layout.blocks} × ${layout.tokens} tokens of ${layout.lanes} lanes`,
   );
+  for (const sentence of result.simplified ?? []) printLine(`planned as: ${sentence}`);
   printLine(
     table(
       ["strategy", "time", "sent", "feed-forward", "self-attention", "memory a device", "planned in"],

@@ -1,39 +1,21 @@
 /** `aegis simulate`: a plan played on machines that are not at hand. */
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
-import type { Parameters } from "../../ckks/index.ts";
-import { builtinConfigNames } from "../../model/index.ts";
-import {
-  type DeviceMemory,
-  leastMemory,
-  type ModuleName,
-  makePlan,
-  maximumDevices,
-  moduleNames,
-  moduleOf,
-  planSettingOn,
-  type StrategyName,
-} from "../../placement/index.ts";
-import type { Operation, Program } from "../../program/index.ts";
+import { maximumDevices, moduleNames, type StrategyName } from "../../placement/index.ts";
 import { traceOf } from "../../report/index.ts";
 import { digestOf } from "../../runtime/index.ts";
 import {
   calibrationRows,
-  type KernelSetting,
   loadKernelSetting,
   loadProfile,
-  type MemoryTimeline,
-  machineOf,
-  memoryTimelines,
-  type Profile,
-  type Simulation,
-  simulate,
-  topologyOf,
+  memoryPeak,
+  paperStyleMemory,
+  Study,
   wordSizes,
 } from "../../simulator/index.ts";
 import { compile, referenceTimes } from "../../transformer/index.ts";
 import { parseInteger } from "../arguments.ts";
-import { defaultTokens, describeModel, tokenCount } from "../described-model.ts";
+import { defaultTokens, describeModel, modelHelp, tokenCount } from "../described-model.ts";
 import { formatBytes, formatSeconds, printJson, printLine, table, withStatus, writeWhole } from "../output.ts";
 import { defaultSlackPercent, parseMemory, parseSlack, parseStrategies, strategyHelp } from "../plan-options.ts";
 import { defaultPreset, parametersFor } from "../session.ts";
@@ -57,7 +39,7 @@ interface Options {
 export function simulateCommand(): Command {
   return new Command("simulate")
     .description("play a plan on machines that are not at hand")
-    .option("--model <name>", `checkpoint directory, config.json, or ${builtinConfigNames.join(", ")}`)
+    .option("--model <name>", modelHelp)
     .option("--tokens <n>", `tokens of the text (default ${defaultTokens})`)
     .option("--devices <n>", "devices", "4")
     .option("--profile <name>", "machine: a name or a .json file, see profiles/", "a100-40")
@@ -105,18 +87,6 @@ async function calibrate({ json }: Options): Promise<void> {
   }
 }
 
-/** What plans are made and played with. */
-interface Setting {
-  readonly program: Program;
-  readonly digest: string;
-  readonly parameters: Parameters;
-  readonly profile: Profile;
-  readonly kernels: KernelSetting;
-  readonly memoryBytes: number;
-  readonly overlap: boolean;
-  readonly slack: number;
-}
-
 async function simulated(options: Options) {
   if (options.model === undefined)
     throw new AegisError("argument", "--model is not given", { hint: "or ask for --calibration" });
@@ -131,11 +101,11 @@ async function simulated(options: Options) {
   const slack = parseSlack(options.slack);
   const profile = await loadProfile(options.profile);
   const memoryBytes = parseMemory(options.memory, profile.memory.value);
-  const { config, calibration } = await describeModel(options.model);
-  const length = tokenCount(options.tokens, config.maximumTokens);
+  const { config, calibration, simplified, tokens } = await describeModel(options.model);
+  const length = tokenCount(options.tokens, config.maximumTokens, tokens);
   const parameters = parametersFor(options.preset, config, length);
   const { program } = compile(config, calibration, parameters, { length, times: referenceTimes });
-  const setting: Setting = {
+  const study = new Study({
     program,
     digest: digestOf(program),
     parameters,
@@ -144,14 +114,14 @@ async function simulated(options: Options) {
     memoryBytes,
     overlap: options.overlap,
     slack,
-  };
+  });
   if (options.trace !== undefined && strategies.length > 1)
     throw new AegisError("argument", "--trace: one strategy at a time");
-  const play = player(setting);
   const leftOut: { strategy: StrategyName; reason: string }[] = [];
   const results = strategies.flatMap((strategy) => {
     try {
-      return [{ strategy, ...compared(play(strategy, devices), play(strategy, 1), devices) }];
+      const one = study.compare(strategy, devices);
+      return [{ ...one, memoryPeak: memoryPeak(study.memory(strategy, devices)) }];
     } catch (error) {
       if (strategies.length === 1 || !(error instanceof AegisError && error.code === "plan")) throw error;
       leftOut.push({ strategy, reason: error.message });
@@ -159,10 +129,12 @@ async function simulated(options: Options) {
     }
   });
   if (options.trace !== undefined) {
-    const { simulation, timelines } = play(strategies[0] as StrategyName, devices);
-    const trace = traceOf(program, simulation, timelines);
+    const [strategy] = strategies as readonly [StrategyName];
+    const { simulation } = study.play(strategy, devices);
+    const trace = traceOf(program, simulation, study.memory(strategy, devices));
     await writeWhole(options.trace, JSON.stringify(trace), "check the path given with --trace");
   }
+  const paperStyle = paperStyleMemory(program, parameters, devices, results[0]?.memoryPerDevice.keys ?? 0);
   const about = {
     model: options.model,
     tokens: program.length,
@@ -171,7 +143,9 @@ async function simulated(options: Options) {
     words,
     preset: parameters.name,
     layout: program.geometry,
+    ...(simplified.length > 0 && { simplified }),
     memoryBytes,
+    ...(paperStyle && { paperStyle }),
   };
   return {
     ...about,
@@ -181,119 +155,12 @@ async function simulated(options: Options) {
   };
 }
 
-interface Played {
-  readonly simulation: Simulation;
-  readonly timelines: readonly MemoryTimeline[];
-  readonly memory: readonly DeviceMemory[];
-  readonly bytes: Readonly<Record<ModuleName | "total", number>>;
-  readonly breakdown: Breakdown;
-  readonly fits: boolean;
-  readonly planSeconds: number;
-  readonly simulateSeconds: number;
-}
-
-/** Plans and plays; what is asked for twice is played once. */
-function player({ program, digest, parameters, profile, kernels, ...choice }: Setting) {
-  const settings = new Map<number, ReturnType<typeof planSettingOn>>();
-  const known = new Map<string, Played>();
-  return (strategy: StrategyName, devices: number): Played => {
-    // On one device there is nothing to choose.
-    const key = devices === 1 ? "1" : `${strategy} ${devices}`;
-    const played = known.get(key);
-    if (played !== undefined) return played;
-    const start = performance.now();
-    const setting =
-      settings.get(devices) ??
-      planSettingOn(program, parameters, digest, machineOf(profile, kernels, parameters, devices));
-    settings.set(devices, setting);
-    const { plan, memory, bytes } = makePlan(program, setting, {
-      devices,
-      strategy: devices === 1 ? "aegis" : strategy,
-      ...choice,
-    });
-    const planned = performance.now();
-    const simulation = simulate(program, plan, setting.costs, topologyOf(profile, devices));
-    const result: Played = {
-      simulation,
-      timelines: memoryTimelines(program, plan, parameters, setting, simulation),
-      memory,
-      bytes,
-      breakdown: breakdownOf(program, simulation),
-      fits: memory.every((one) => leastMemory(one) <= choice.memoryBytes),
-      planSeconds: (planned - start) / 1000,
-      simulateSeconds: (performance.now() - planned) / 1000,
-    };
-    known.set(key, result);
-    return result;
-  };
-}
-
-function compared(many: Played, one: Played, devices: number) {
-  const { seconds, devices: times } = many.simulation;
-  const speedup = one.simulation.seconds / seconds;
-  const bytesOf = ({ activations, workspace, keys, total }: DeviceMemory) => ({ activations, workspace, keys, total });
-  const fullest = many.memory.reduce((a, b) => (b.total > a.total ? b : a));
-  const [alone] = one.memory as [DeviceMemory];
-  const work = ({ activations, workspace }: DeviceMemory): number => activations + workspace;
-  return {
-    seconds,
-    speedup,
-    efficiency: speedup / devices,
-    oneDeviceSeconds: one.simulation.seconds,
-    memoryPerDevice: bytesOf(fullest),
-    oneDeviceMemory: bytesOf(alone),
-    memoryReduction: 1 - fullest.total / alone.total,
-    /** Without keys, which every device has that uses them. */
-    workReduction: 1 - work(fullest) / work(alone),
-    /** Of the fullest device, and when. */
-    memoryPeak: peakOf(many.timelines),
-    fits: many.fits,
-    bytes: many.bytes,
-    exposedCommFraction: Math.max(...times.map(({ exposed }) => exposed)) / seconds,
-    breakdown: many.breakdown,
-    planSeconds: many.planSeconds,
-    simulateSeconds: many.simulateSeconds,
-  };
-}
-
-/** The fullest moment of the fullest device. */
-function peakOf(timelines: readonly MemoryTimeline[]) {
-  const peaks = timelines.map(({ peak, keys, transforms }, device) => {
-    const total = peak.ciphertexts + peak.sums + peak.workspace + transforms + keys;
-    return { device, ...peak, transforms, keys, total };
-  });
-  return peaks.reduce((a, b) => (b.total > a.total ? b : a));
-}
-
-/** Seconds of the device that is done last. */
-interface Breakdown {
-  readonly device: number;
-  readonly computeByModule: Readonly<Record<ModuleName, number>>;
-  readonly computeByOperation: Readonly<Record<string, number>>;
-  /** Waiting for what others send, and for collectives inside operations. */
-  readonly exposed: number;
-}
-
-function breakdownOf(program: Program, { devices, events }: Simulation): Breakdown {
-  const ends = devices.map(({ end }) => end);
-  const device = ends.indexOf(Math.max(...ends));
-  const computeByModule: Record<ModuleName, number> = { feedForward: 0, selfAttention: 0, other: 0 };
-  const computeByOperation: Record<string, number> = {};
-  for (const { operation: index, stream, devices: mine, begin, computed } of events) {
-    if (stream !== "compute" || !mine.includes(device)) continue;
-    const { kind, path } = program.operations[index] as Operation;
-    const seconds = computed - begin;
-    computeByModule[moduleOf(path)] += seconds;
-    if (seconds > 0) computeByOperation[kind] = (computeByOperation[kind] ?? 0) + seconds;
-  }
-  return { device, computeByModule, computeByOperation, exposed: devices[device]?.exposed ?? 0 };
-}
-
 function print(result: Awaited<ReturnType<typeof simulated>>): void {
   const { layout } = result;
   printLine(
     `${result.model}, ${result.tokens} tokens on ${result.devices} × ${result.profile}, ${layout.layout} layout: ${layout.blocks} × ${layout.tokens} tokens of ${layout.lanes} lanes`,
   );
+  for (const sentence of result.simplified ?? []) printLine(`planned as: ${sentence}`);
   const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   printLine(
     table(

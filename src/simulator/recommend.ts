@@ -1,0 +1,131 @@
+/** Which machine, how many devices and which strategy for a deadline or a budget, and what comes next. */
+import { AegisError } from "../base/errors.ts";
+import { maximumDevices, type StrategyName } from "../placement/index.ts";
+import type { Profile } from "./profile.ts";
+import type { Comparison, Study } from "./study.ts";
+
+/** So many devices of a machine, and what a plan on them is forecast to take. */
+export interface Option extends Comparison {
+  readonly profile: string;
+  readonly meetsDeadline: boolean;
+}
+
+export interface Wish {
+  /** Seconds that an inference may take. */
+  readonly deadline?: number;
+  /** Machines to choose from, each with the most devices that may be used. */
+  readonly machines: readonly { readonly profile: Profile; readonly most: number }[];
+  /** A study of the program on a machine. */
+  readonly study: (profile: Profile) => Study;
+  /** Called before a machine is tried, and asked to stop by throwing. */
+  readonly onProgress?: (what: string) => void | Promise<void>;
+}
+
+export interface Recommendation {
+  /** Undefined where nothing fits, or nothing meets the deadline. */
+  readonly choice: Option | undefined;
+  readonly why: string;
+  /** What else was looked at, best first. */
+  readonly others: readonly Option[];
+  /** Other strategies on the devices of the choice. */
+  readonly strategies: readonly { readonly strategy: StrategyName; readonly seconds: number; readonly fits: boolean }[];
+}
+
+/** Strategies that the choice is compared with: those on whole ciphertexts, and the best that cut them. */
+const rivals: readonly StrategyName[] = ["megatron", "tensor", "limb", "limb-ib"];
+
+/** Forecasts are about this good: a deadline is met with so much to spare. */
+export const forecastMargin = 0.1;
+
+/**
+ * With a deadline the fewest devices that meet it with a tenth to spare, of those the ones with least memory
+ * bandwidth; without, the fastest. Devices are taken in powers of two, and as many as there may be.
+ */
+export async function recommend(wish: Wish): Promise<Recommendation> {
+  const { deadline = Number.POSITIVE_INFINITY, machines, study, onProgress } = wish;
+  const bandwidth = new Map(machines.map(({ profile }) => [profile.name, bandwidthOf(profile)]));
+  const options: Option[] = [];
+  for (const { profile, most } of machines) {
+    await onProgress?.(profile.title);
+    const one = study(profile);
+    let alone: number | undefined;
+    for (const devices of counts(most)) {
+      // No number of devices is more than so many times as fast as one.
+      if (alone !== undefined && wish.deadline !== undefined && alone / devices > deadline) continue;
+      const option = tryOne(one, profile, devices, deadline);
+      if (devices === 1) alone = one.play("aegis", 1).simulation.seconds;
+      if (option === undefined) continue;
+      options.push(option);
+      if (wish.deadline !== undefined && option.meetsDeadline) break;
+    }
+  }
+  const byRank = (a: Option, b: Option): number =>
+    wish.deadline === undefined
+      ? a.seconds - b.seconds
+      : a.devices - b.devices || (bandwidth.get(a.profile) ?? 0) - (bandwidth.get(b.profile) ?? 0);
+  const possible = options.filter(({ meetsDeadline }) => meetsDeadline).sort(byRank);
+  const [choice] = possible;
+  const rest = options.filter((option) => option !== choice);
+  const others = [...possible.slice(1), ...rest.filter((o) => !o.meetsDeadline).sort((a, b) => a.seconds - b.seconds)];
+  if (choice === undefined) return { choice, why: whyNot(wish, others[0]), others, strategies: [] };
+  const { profile } = machines.find((machine) => machine.profile.name === choice.profile) as Wish["machines"][number];
+  return { choice, why: whyThis(wish, choice, others), others, strategies: beside(study(profile), choice.devices) };
+}
+
+function counts(most: number): number[] {
+  const powers: number[] = [];
+  for (let n = 1; n < Math.min(most, maximumDevices); n *= 2) powers.push(n);
+  return [...powers, Math.min(most, maximumDevices)];
+}
+
+/** Undefined where there is no plan, or none that fits. */
+function tryOne(study: Study, profile: Profile, devices: number, deadline: number): Option | undefined {
+  try {
+    const comparison = study.compare("aegis", devices);
+    if (!comparison.fits) return undefined;
+    const meetsDeadline = comparison.seconds * (1 + forecastMargin) <= deadline;
+    return { profile: profile.name, ...comparison, meetsDeadline };
+  } catch (error) {
+    if (error instanceof AegisError && error.code === "plan") return undefined;
+    throw error;
+  }
+}
+
+function beside(study: Study, devices: number): Recommendation["strategies"] {
+  if (devices === 1) return [];
+  return rivals.flatMap((strategy) => {
+    try {
+      const { simulation, fits } = study.play(strategy, devices);
+      return [{ strategy, seconds: simulation.seconds, fits }];
+    } catch (error) {
+      if (error instanceof AegisError && error.code === "plan") return [];
+      throw error;
+    }
+  });
+}
+
+function whyThis({ deadline }: Wish, choice: Option, others: readonly Option[]): string {
+  const waits = `${(100 * choice.exposedCommFraction).toFixed(1)} % of the time is waiting`;
+  const speed = choice.devices === 1 ? "" : `, ${choice.speedup.toFixed(2)} times one device, ${waits}`;
+  if (deadline === undefined) {
+    const [next] = others;
+    const ahead = next === undefined ? "" : `; next is ${named(next)} with ${next.seconds.toFixed(0)} s`;
+    return `the fastest that fits${speed}${ahead}`;
+  }
+  const fewer = others.filter(({ devices, meetsDeadline }) => meetsDeadline && devices === choice.devices);
+  const modest = fewer.length === 0 ? "" : `, the one with least memory bandwidth of the ${fewer.length + 1} that would do`;
+  return `the fewest devices that meet the deadline with ${100 * forecastMargin} % to spare, which is about what forecasts are worth${modest}${speed}`;
+}
+
+function whyNot({ deadline }: Wish, nearest: Option | undefined): string {
+  if (nearest === undefined) return "no machine has the memory";
+  return `nothing takes less than ${deadline} s with ${100 * forecastMargin} % to spare; nearest is ${named(nearest)} with ${nearest.seconds.toFixed(0)} s`;
+}
+
+function named({ devices, profile }: Option): string {
+  return `${devices} × ${profile}`;
+}
+
+function bandwidthOf(profile: Profile): number {
+  return profile.kind === "gpu" ? profile.bandwidth.value : 0;
+}
