@@ -14,6 +14,7 @@ import { Client } from "../client/index.ts";
 import { embed, referenceForward } from "../model/index.ts";
 import { checkStrategy, maximumDevices } from "../placement/index.ts";
 import { type Program, parseProgram } from "../program/index.ts";
+import { traceOfRun } from "../report/index.ts";
 import {
   checkCheckpoint,
   type DeviceKind,
@@ -27,7 +28,7 @@ import {
 } from "../runtime/index.ts";
 import { Twin } from "../transformer/index.ts";
 import { parseBytes, parseInteger, readParsed } from "./arguments.ts";
-import { emphasise, interruptSignal, StatusLine, warn } from "./output.ts";
+import { emphasise, interruptSignal, StatusLine, warn, writeWhole } from "./output.ts";
 import { place } from "./placing.ts";
 import { forgetRandomness, resumableRandomness } from "./resumable.ts";
 import { loadModel, openBackend, prepare } from "./session.ts";
@@ -54,6 +55,8 @@ export interface InferenceOptions {
   readonly plan?: string;
   /** Folder to keep what is done in. */
   readonly checkpoint?: string;
+  /** File for what devices did when. */
+  readonly trace?: string;
 }
 
 export type InferenceReport = Awaited<ReturnType<typeof infer>>;
@@ -119,11 +122,16 @@ export async function infer(options: InferenceOptions, text: string) {
         signal,
         forecast: placed.seconds,
         onProgress: (progress) => status.progress(progress),
+        recording: options.trace !== undefined,
         ...(options.checkpoint === undefined ? {} : { checkpoint: options.checkpoint }),
       },
       input,
     );
     const inference = since(inferenceStart);
+    if (options.trace !== undefined) {
+      const trace = traceOfRun(program, result.devices);
+      await writeWhole(options.trace, JSON.stringify(trace), "check the path given with --trace");
+    }
     const { seconds } = result;
     const output = result.output.map((whole) => scatterCiphertext(context, whole));
     const decryptStart = performance.now();
@@ -169,7 +177,7 @@ export async function infer(options: InferenceOptions, text: string) {
       },
       backend: backend.name,
       strategy: placed.plan.strategy,
-      devices: result.devices.map(({ operationSeconds: _, ...device }, rank) => ({
+      devices: result.devices.map(({ operationSeconds: _, activities: __, ...device }, rank) => ({
         ...device,
         ...placed.forecast[rank],
       })),

@@ -18,7 +18,10 @@ export interface DescribedModel {
 }
 
 const size = (most: number) => z.int().min(1).max(most);
-const labels = { num_labels: z.int().min(1).max(4096).optional(), id2label: z.record(z.string(), z.string()).nullish() };
+const labels = {
+  num_labels: z.int().min(1).max(4096).optional(),
+  id2label: z.record(z.string(), z.string()).nullish(),
+};
 
 const vit = z.object({
   hidden_size: size(16_384),

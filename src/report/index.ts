@@ -3,4 +3,4 @@ export { htmlOf, type Page, type Section, type Table } from "./page.ts";
 export { figuresOf, type Headline, headlines, pageOf } from "./paper/page.ts";
 export { type PaperOptions, type PaperStudy, paperStudy } from "./paper/study.ts";
 export { type Figure, figure } from "./svg.ts";
-export { type Trace, traceOf } from "./trace.ts";
+export { type Trace, traceOf, traceOfRun } from "./trace.ts";

@@ -1,14 +1,15 @@
 /**
- * A simulated plan in the trace event format (JSON object form) that Perfetto and chrome://tracing open: a
- * process for each device, in it a thread that computes and one that sends, and what its memory holds. Times
- * are microseconds, memory is MiB.
+ * Plans in the trace event format (JSON object form) that Perfetto and chrome://tracing open: a process for each
+ * device. Simulated ones have a thread that computes and one that sends, and what memory holds; real ones a thread
+ * that computes and one in which the device waits and copies. Times are microseconds, memory is MiB.
  */
 import { describeOperation, type Operation, type Program } from "../program/index.ts";
+import type { DeviceReport } from "../runtime/index.ts";
 import type { Event, MemoryTimeline, Simulation } from "../simulator/index.ts";
 
 interface Slice {
   readonly name: string;
-  /** What it is: `compute`, `collective`, `wait` or `send`. */
+  /** What it is: `compute`, `collective`, `wait` or `send`; of a real run `compute` or `communicate`. */
   readonly cat: string;
   /** Complete event. */
   readonly ph: "X";
@@ -97,6 +98,30 @@ export function traceOf(
     }
   }
   return { displayTimeUnit: "ms", traceEvents: slices };
+}
+
+/** What devices of a real run did when. */
+export function traceOfRun(program: Program, devices: readonly Pick<DeviceReport, "activities" | "kind">[]): Trace {
+  const events: (Slice | Label)[] = [];
+  const threads = ["compute", "communicate"] as const;
+  for (const [pid, { kind, activities }] of devices.entries()) {
+    events.push({ name: "process_name", ph: "M", pid, args: { name: `device ${pid} (${kind})` } });
+    for (const [tid, name] of threads.entries())
+      events.push({ name: "thread_name", ph: "M", pid, tid, args: { name } });
+    for (const { operation, kind, begin, end, waited } of activities) {
+      events.push({
+        name: describeOperation(program.operations[operation] as Operation),
+        cat: kind,
+        ph: "X",
+        ts: 1e6 * begin,
+        dur: 1e6 * (end - begin),
+        pid,
+        tid: threads.indexOf(kind),
+        ...(waited > 0 && { args: { "waiting for collectives, s": waited } }),
+      });
+    }
+  }
+  return { displayTimeUnit: "ms", traceEvents: events };
 }
 
 function nameOf(operation: Operation, { kind, phase }: Event): string {

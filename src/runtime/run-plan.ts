@@ -21,6 +21,7 @@ import { damagedManifest, identityOf } from "./checkpoint-manifest.ts";
 import type { KeyUses } from "./counting-keys.ts";
 import { boundaries } from "./device/boundaries.ts";
 import type { DeviceInput, DeviceKind, DeviceMessage, DeviceResult, DeviceStart } from "./device/messages.ts";
+import type { Activity } from "./device/recorder.ts";
 import { keyBudget, type Requirements } from "./dry-run.ts";
 import { type Progress, progress } from "./run.ts";
 import { moduleUrl } from "./threads/module-url.ts";
@@ -54,6 +55,8 @@ export interface PlanRun {
   readonly stallSeconds?: number;
   /** Directory to keep what is done in, and to go on from. */
   readonly checkpoint?: string;
+  /** Whether to note what devices do when. */
+  readonly recording?: boolean;
 }
 
 /** One device's figures. */
@@ -76,6 +79,8 @@ export interface DeviceReport {
   readonly bytesSent: number;
   /** Seconds of computing by operation. */
   readonly operationSeconds: readonly number[];
+  /** What it did when, in seconds from the beginning of the run; empty unless it was asked for. */
+  readonly activities: readonly Activity[];
 }
 
 export interface CommunicationReport {
@@ -149,6 +154,7 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
       ...deviceKeys(run, rank, memoryBytes),
       releaseTransforms: (run.requirements[rank] as Requirements).releaseTransforms,
       began: performance.timeOrigin + started,
+      recording: run.recording === true,
     }),
     ...(signal === undefined ? {} : { signal }),
     ...(run.stallSeconds === undefined ? {} : { stallSeconds: run.stallSeconds }),
@@ -240,6 +246,7 @@ function report(
       exposedCommSeconds: result.exposedSeconds,
       bytesSent: result.sent.total,
       operationSeconds: result.operations,
+      activities: result.activities,
     })),
     communication: {
       plannedBytes: plan.steps.slice(from).reduce((total, step) => total + bytesOf(step), 0),

@@ -113,7 +113,8 @@ function whyThis({ deadline }: Wish, choice: Option, others: readonly Option[]):
     return `the fastest that fits${speed}${ahead}`;
   }
   const fewer = others.filter(({ devices, meetsDeadline }) => meetsDeadline && devices === choice.devices);
-  const modest = fewer.length === 0 ? "" : `, the one with least memory bandwidth of the ${fewer.length + 1} that would do`;
+  const modest =
+    fewer.length === 0 ? "" : `, the one with least memory bandwidth of the ${fewer.length + 1} that would do`;
   return `the fewest devices that meet the deadline with ${100 * forecastMargin} % to spare, which is about what forecasts are worth${modest}${speed}`;
 }
 

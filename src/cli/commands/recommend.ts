@@ -3,26 +3,11 @@ import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
 import { maximumDevices } from "../../placement/index.ts";
 import { digestOf } from "../../runtime/index.ts";
-import {
-  loadKernelSetting,
-  loadProfile,
-  type Profile,
-  profileNames,
-  recommend,
-  Study,
-} from "../../simulator/index.ts";
+import { loadKernelSetting, loadProfile, type Profile, profileNames, recommend, Study } from "../../simulator/index.ts";
 import { compile, referenceTimes } from "../../transformer/index.ts";
 import { parseInteger } from "../arguments.ts";
 import { defaultTokens, describeModel, modelHelp, tokenCount } from "../described-model.ts";
-import {
-  formatBytes,
-  formatSeconds,
-  interruptSignal,
-  printJson,
-  printLine,
-  StatusLine,
-  table,
-} from "../output.ts";
+import { formatBytes, formatSeconds, interruptSignal, printJson, printLine, StatusLine, table } from "../output.ts";
 import { defaultPreset, parametersFor } from "../session.ts";
 
 interface Options {
@@ -152,7 +137,9 @@ function print(result: Awaited<ReturnType<typeof recommended>>): void {
       `${result.model}, ${result.tokens} tokens: ${choice.devices} × ${choice.profile}, strategy ${choice.strategy}, ${formatSeconds(choice.seconds)}`,
     );
     printLine(`why: ${why}`);
-    printLine(`memory a device: ${formatBytes(choice.memoryPerDevice.total)}, of it keys ${formatBytes(choice.memoryPerDevice.keys)}`);
+    printLine(
+      `memory a device: ${formatBytes(choice.memoryPerDevice.total)}, of it keys ${formatBytes(choice.memoryPerDevice.keys)}`,
+    );
     printLine(`parameters: ${preset}, N = 2^${logN}, log QP = ${logQP.toFixed(0)}: ${parameters.why}`);
     for (const { strategy, seconds, fits } of strategies)
       printLine(`${strategy} on the same: ${formatSeconds(seconds)}${fits ? "" : ", does not fit"}`);

@@ -34,6 +34,7 @@ export function runCommand(): Command {
       new Option("--plan <file>", "a plan from aegis plan --out").conflicts(["devices", "strategy", "overlap"]),
     )
     .option("--checkpoint <dir>", "keep what is done in a folder, and go on from there")
+    .option("--trace <file>", "write what devices did when, for Perfetto (ui.perfetto.dev)")
     .option("--insecure-seed <n>", "reproducible keys and noise: for comparing runs only")
     .option("--json", "print one JSON object")
     .action(async (options: Options, command: Command) => {

@@ -1,16 +1,20 @@
 /** Where a device's time goes: computing, by operation, and communication that it cannot compute beside. */
+import type { Recorder } from "./recorder.ts";
 
 export class Clock {
   /** Seconds of computing by operation. */
   readonly operations: Float64Array;
+  /** Notes everything that is timed, where there is one. */
+  readonly recorder: Recorder | undefined;
   readonly #waited: () => number;
   #compute = 0;
   #exposed = 0;
   #communicating = false;
 
   /** @param waited seconds that the device's endpoint has waited so far: collectives inside operations wait, too */
-  constructor(operations: number, waited: () => number) {
+  constructor(operations: number, waited: () => number, recorder?: Recorder) {
     this.operations = new Float64Array(operations);
+    this.recorder = recorder;
     this.#waited = waited;
   }
 
@@ -37,6 +41,7 @@ export class Clock {
       const seconds = all - (this.#exposed - exposed);
       this.#compute += seconds;
       this.operations[operation] = (this.operations[operation] as number) + seconds;
+      this.recorder?.note("compute", operation, start, this.#waited() - waited);
     }
   }
 
@@ -50,6 +55,7 @@ export class Clock {
     } finally {
       this.#exposed += (performance.now() - start) / 1000;
       this.#communicating = false;
+      this.recorder?.note("communicate", this.recorder.operation, start);
     }
   }
 }

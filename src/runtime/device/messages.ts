@@ -6,6 +6,7 @@ import type { WeightSource } from "../../transformer/index.ts";
 import type { KeyUses } from "../counting-keys.ts";
 import type { SentBytes } from "../fabric/ledger.ts";
 import type { Form } from "./environments.ts";
+import type { Activity } from "./recorder.ts";
 
 /** Kinds of devices that run in threads. */
 export const deviceKinds = ["wasm", "reference"] as const;
@@ -31,6 +32,8 @@ export interface DeviceStart {
   readonly releaseTransforms: boolean;
   /** When the run began, in milliseconds since 1970. */
   readonly began: number;
+  /** Whether to note what the device does when. */
+  readonly recording: boolean;
 }
 
 /** Ciphertexts of the program's input that a device reads. */
@@ -78,4 +81,6 @@ export interface DeviceResult {
   readonly workBytes: number;
   readonly uses: KeyUses;
   readonly sent: SentBytes;
+  /** Empty unless it was asked for. */
+  readonly activities: readonly Activity[];
 }

@@ -44,6 +44,7 @@ import {
 import type { Endpoint } from "../fabric/endpoint.ts";
 import { Clock } from "./clock.ts";
 import { Exchange, numbersPerStep } from "./exchange.ts";
+import type { Recorder } from "./recorder.ts";
 import { Store, Tally } from "./store.ts";
 
 /** What a device works with. */
@@ -57,6 +58,8 @@ export interface DeviceSetting {
   readonly releaseTransforms?: boolean;
   /** Evaluate operations on ciphertexts that are cut, by sharding; those that the plan has. */
   readonly cuts?: ReadonlyMap<ShardingName, Environment>;
+  /** Notes what the device does when. */
+  readonly recorder?: Recorder | undefined;
 }
 
 /** A ciphertext of the program's output, or one device's share of it. */
@@ -99,7 +102,7 @@ export class Runner {
     const { output } = program;
     this.#outputs = [...new Set([output, ...shardingNames.map((sharding) => sharesOf(output, sharding))])];
     this.#uses = usesOf(program, plan.steps, endpoint.rank);
-    this.clock = new Clock(program.operations.length, () => endpoint.waitedSeconds);
+    this.clock = new Clock(program.operations.length, () => endpoint.waitedSeconds, setting.recorder);
     const wanted = (key: string): boolean => this.#wanted(key);
     this.#exchange = new Exchange({ program, environment, endpoint, clock: this.clock, tensors, sums, wanted });
     if (plan.steps.length * numbersPerStep > 2 ** 32)
@@ -145,6 +148,7 @@ export class Runner {
     const step = plan.steps[index] as Step;
     const operation = program.operations[step.operation] as Operation;
     endpoint.beat(step.operation);
+    if (this.clock.recorder !== undefined) this.clock.recorder.operation = step.operation;
     endpoint.ledger.module = moduleOf(operation.path);
     withPath(describeOperation(operation), () => {
       this.pulse();

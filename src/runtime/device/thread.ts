@@ -19,6 +19,7 @@ import { boundaries } from "./boundaries.ts";
 import { restoreState, saveState } from "./checkpoint-state.ts";
 import { type Form, openEnvironments } from "./environments.ts";
 import type { DeviceInput, DeviceMessage, DeviceResult, DeviceStart } from "./messages.ts";
+import { Recorder } from "./recorder.ts";
 import { Runner } from "./runner.ts";
 
 const pulseMilliseconds = 2;
@@ -68,6 +69,7 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     endpoint,
     cuts: environments.cuts,
     releaseTransforms: start.releaseTransforms,
+    recorder: start.recording ? new Recorder(start.began) : undefined,
   });
   pulse = (): void => runner.pulse();
   const stops = new Set(input.checkpoint === undefined ? [] : boundaries(program, plan));
@@ -122,6 +124,7 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     workBytes,
     uses: sumOfUses(counted),
     sent: ledger.bytes,
+    activities: runner.clock.recorder?.activities ?? [],
   };
 }
 
