@@ -24,17 +24,23 @@ test("every row says what it is beside, from where, and how far off", () => {
   expect(rows.some(({ role }) => role === "forecast")).toBe(true);
 });
 
-test("what shares were fitted to is met", () => {
-  for (const { role, error } of rows) if (role === "fit") expect(Math.abs(error)).toBeLessThan(0.1);
+test("what was fitted is met within a quarter, kernels within a tenth", () => {
+  for (const { role, error, unit } of rows)
+    if (role === "fit") expect(Math.abs(error)).toBeLessThan(unit === "s" ? 0.1 : 0.25);
 });
 
-test.each([/A100 40 GB/, /H100 PCIe/, /35 limbs/, /input broadcast/])("%s is forecast within a quarter", (what) => {
-  const { role, error } = row(what);
-  expect(role).toBe("forecast");
-  expect(Math.abs(error)).toBeLessThan(0.25);
+test("forecasts are within a quarter", () => {
+  const forecasts = rows.filter(({ role }) => role === "forecast");
+  expect(forecasts.length).toBeGreaterThan(3);
+  for (const { what, error } of forecasts) expect([what, Math.abs(error) < 0.25]).toEqual([what, true]);
+});
+
+test("of a range the reference is what is nearest", () => {
+  for (const { predicted, reference, range } of rows)
+    if (range !== undefined) expect(reference).toBe(Math.min(Math.max(predicted, range[0]), range[1]));
 });
 
 test("cutting ciphertexts is far from four times as fast on four devices, keeping them whole is not", () => {
-  for (const what of [/input broadcast/, /output aggregation/, /^limbs/]) expect(row(what).predicted).toBeLessThan(2);
-  expect(row(/whole ciphertexts/).predicted).toBeGreaterThan(2.5);
+  for (const what of [/input broadcast/, /output aggregation/, /^limbs/]) expect(row(what).predicted).toBeLessThan(1.5);
+  expect(row(/whole ciphertexts/).predicted).toBeGreaterThan(3.5);
 });

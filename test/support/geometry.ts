@@ -65,4 +65,13 @@ export const longCases = {
     logN: 10,
     long: { lanes: 16, blocks: 1, babySteps: 2 },
   },
+  /** A linear layer with so many inputs and outputs that its sums over Q are rotated. */
+  rotatedSums: {
+    shape: { hidden: 128, heads: 4, inner: 512, tokens: 8 },
+    tokens: 8,
+    length: 8,
+    spread: 1,
+    logN: 8,
+    long: { lanes: 16, blocks: 1, babySteps: 1 },
+  },
 } as const satisfies Record<string, GeometryCase & { length: number; logN: number }>;

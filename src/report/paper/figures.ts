@@ -71,27 +71,32 @@ export function matrixFigure({ matrix }: PaperStudy): Figure {
 export function bytesFigure({ strategies }: PaperStudy): Figure {
   const modules = ["feed-forward", "self-attention"] as const;
   const sending = strategies.filter(({ bytes }) => bytes.total > 0);
-  const bars = sending.flatMap(({ strategy, bytes }) => [
-    { strategy, module: modules[0], gibibytes: bytes.feedForward / gibibyte },
-    { strategy, module: modules[1], gibibytes: bytes.selfAttention / gibibyte },
-  ]);
+  const bars = sending
+    .flatMap(({ strategy, bytes }) => [
+      { strategy, module: modules[0] as string, gibibytes: bytes.feedForward / gibibyte },
+      { strategy, module: modules[1] as string, gibibytes: bytes.selfAttention / gibibyte },
+    ])
+    .filter(({ gibibytes }) => gibibytes > 0);
+  const sizes = bars.map(({ gibibytes }) => gibibytes);
+  const least = 10 ** Math.floor(Math.log10(Math.min(...sizes)));
+  const most = Math.max(...sizes);
   return figure({
     name: "bytes",
     title: "What travels, by strategy",
-    description: "GiB that all four devices send for one text of 2048 tokens, on a logarithmic scale",
+    description: "GiB that all four devices send for one text, on a logarithmic scale",
     legend: modules,
     height: 70 + 34 * sending.length,
     marginLeft: 104,
-    x: { type: "log", label: "GiB", grid: true, domain: [10, 40000], tickFormat: "~s" },
+    x: { type: "log", label: "GiB", grid: true, domain: [least, 2.5 * most], tickFormat: "~s" },
     y: { axis: null, domain: [...modules] },
     fy: { domain: sending.map(({ strategy }) => strategy), label: null, axis: "left" },
     marks: [
-      Plot.barX(bars, { fy: "strategy", y: "module", x1: 10, x2: "gibibytes", fill: "module" }),
+      Plot.barX(bars, { fy: "strategy", y: "module", x1: least, x2: "gibibytes", fill: "module" }),
       Plot.text(bars, {
         fy: "strategy",
         y: "module",
         x: "gibibytes",
-        text: ({ gibibytes }) => gibibytes.toFixed(0),
+        text: ({ gibibytes }) => gibibytes.toFixed(gibibytes < 10 ? 2 : 0),
         textAnchor: "start",
         dx: 4,
       }),

@@ -21,6 +21,11 @@ import { compile, referenceTimes, typicalCalibration } from "../../transformer/i
 
 export interface PaperOptions {
   readonly parameters: Parameters;
+  /** The paper's model, and lengths of texts up to the paper's, ascending, unless others are asked for. */
+  readonly model?: string;
+  readonly lengths?: readonly number[];
+  /** Numbers of devices beyond the paper's four. */
+  readonly more?: readonly number[];
   /** SHA-256 of a program. */
   readonly digest: (program: Program) => string;
   /** Called before each part. */
@@ -72,12 +77,19 @@ export interface PaperStudy {
 export const paperModel = "bert-base";
 export const paperTokens = 2048;
 export const paperDevices = 4;
-const lengths = [128, 256, 512, 1024, 2048] as const;
-/** Beyond the paper's four. */
-const more = [8, 16, 64] as const;
+const paperLengths = [128, 256, 512, 1024, 2048] as const;
+const beyondPaper = [8, 16, 64] as const;
 
 /** All of it; about a minute. Throws `aborted` when asked to stop. */
-export async function paperStudy({ parameters, digest, onProgress, signal }: PaperOptions): Promise<PaperStudy> {
+export async function paperStudy({
+  parameters,
+  digest,
+  model = paperModel,
+  lengths = paperLengths,
+  more = beyondPaper,
+  onProgress,
+  signal,
+}: PaperOptions): Promise<PaperStudy> {
   const step = async (what: string): Promise<void> => {
     // So that a status can be drawn, and an interrupt be seen.
     await new Promise((resolve) => setImmediate(resolve));
@@ -95,19 +107,20 @@ export async function paperStudy({ parameters, digest, onProgress, signal }: Pap
     memoryBytes: profile.memory.value,
     ...others,
   });
-  const config = builtinConfig(paperModel, paperTokens);
+  const tokens = lengths.at(-1) as number;
+  const config = builtinConfig(model, tokens);
   const calibrated = typicalCalibration(config);
   const programOf = (length: number, lower = true): Program =>
     compile(config, calibrated, parameters, { length, times: referenceTimes, layout: "long", lower }).program;
 
   const memory: MemoryBar[] = [];
   let study: Study | undefined;
-  for (const tokens of lengths) {
-    await step(`${tokens} tokens on one device and on ${paperDevices}`);
-    study = new Study(settingOf(programOf(tokens), large));
+  for (const length of lengths) {
+    await step(`${length} tokens on one device and on ${paperDevices}`);
+    study = new Study(settingOf(programOf(length), large));
     for (const devices of [1, paperDevices]) {
       const { memoryPerDevice, fits } = study.compare("aegis", devices);
-      memory.push({ tokens, devices, ...memoryPerDevice, fits });
+      memory.push({ tokens: length, devices, ...memoryPerDevice, fits });
     }
   }
   const main = study as Study;
@@ -133,7 +146,7 @@ export async function paperStudy({ parameters, digest, onProgress, signal }: Pap
   }
 
   await step("what each part of the design gains");
-  const ablation = ablate(programOf(paperTokens, false), main, settingOf);
+  const ablation = ablate(programOf(tokens, false), main, settingOf);
   await step("the simulator beside published figures");
   const calibration = await calibrationRows();
   const { keys } = (strategies[0] as Comparison).memoryPerDevice;

@@ -113,6 +113,10 @@ const cases: readonly Case[] = [
     ...longCases.manyOutputs,
   },
   {
+    title: "long: giant steps of sums over Q",
+    ...longCases.rotatedSums,
+  },
+  {
     title: "long: more groups than tokens",
     shape: small,
     tokens: 2,

@@ -68,12 +68,12 @@ export function container(header: unknown, data: Uint8Array): Uint8Array {
 /** A well-formed container. */
 export function writeSafetensors(tensors: ReadonlyMap<string, RawTensor>): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: { format: "pt" } };
-  const parts: number[] = [];
-  for (const [name, tensor] of tensors) {
-    header[name] = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [parts.length, parts.length + tensor.bytes.length] };
-    parts.push(...tensor.bytes);
+  let size = 0;
+  for (const [name, { dtype, shape, bytes }] of tensors) {
+    header[name] = { dtype, shape, data_offsets: [size, size + bytes.length] };
+    size += bytes.length;
   }
-  return container(header, Uint8Array.from(parts));
+  return container(header, Uint8Array.from(Buffer.concat([...tensors.values()].map(({ bytes }) => bytes))));
 }
 
 export function float32(shape: readonly number[], value: (i: number) => number): RawTensor {

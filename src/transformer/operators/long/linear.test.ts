@@ -90,7 +90,17 @@ test("keys: one ciphertext of each output shows all of them", () => {
   expect(new Set(keysUsed({ outputs: first, summed: [0] }))).toEqual(new Set(keysUsed(wholePart(graph, attention))));
 });
 
-test.each(["turnedInputs", "manyOutputs"] as const)(
+test("many inputs of many outputs: sums over Q are rotated", () => {
+  const one = longCases.rotatedSums;
+  const { checkpoint, calibration } = smallModel(one.shape);
+  const graph = buildGraph(checkpoint.config, calibration, geometryOf(one), one.length);
+  const splits = graph.operations.flatMap((operation) =>
+    operation.kind === "linear" ? [splitLinear(graph, operation)] : [],
+  );
+  expect(splits.some(({ giants, basis }) => giants === "sums" && basis === "Q")).toBe(true);
+});
+
+test.each(["turnedInputs", "manyOutputs", "rotatedSums"] as const)(
   "sums of parts add up to the sum of all, bit for bit: %s",
   async (name) => {
     const one = longCases[name];
@@ -98,7 +108,7 @@ test.each(["turnedInputs", "manyOutputs"] as const)(
     const graph = buildGraph(checkpoint.config, calibration, geometryOf(one), one.length);
     const attention = graph.operations.find(({ kind }) => kind === "linear") as LinearOperation;
     const tensor = (name: string): Tensor => graph.tensors[name] as Tensor;
-    expect(splitLinear(graph, attention).basis).toBe(name === "manyOutputs" ? "Q" : "QP");
+    expect(splitLinear(graph, attention).basis).toBe(name === "turnedInputs" ? "QP" : "Q");
     const context = new Context(bootParameters(one.logN), await sharedBackend());
     const fixture = new Fixture(context, 7);
     const environment = new Environment(
