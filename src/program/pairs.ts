@@ -7,11 +7,28 @@ export interface BootstrapMember {
   readonly index: number;
 }
 
+type Shape = Pick<Tensor, "blocks" | "count">;
+
+/** Pairs by the shapes of tensors: layers repeat, and plans ask again and again. The latest are kept. */
+const known = new Map<string, readonly (readonly BootstrapMember[])[]>();
+const mostKnown = 64;
+
 /**
  * The ciphertexts that are refreshed together: two, or one where a block has an odd number. Formed by
  * the tensors alone, so that results do not depend on devices.
  */
-export function bootstrapPairs(tensors: readonly Pick<Tensor, "blocks" | "count">[]): BootstrapMember[][] {
+export function bootstrapPairs(tensors: readonly Shape[]): readonly (readonly BootstrapMember[])[] {
+  const key = tensors.map(({ blocks, count }) => `${blocks}×${count}`).join();
+  let pairs = known.get(key);
+  if (pairs === undefined) {
+    pairs = formPairs(tensors);
+    if (known.size >= mostKnown) known.clear();
+    known.set(key, pairs);
+  }
+  return pairs;
+}
+
+function formPairs(tensors: readonly Shape[]): BootstrapMember[][] {
   const pairs: BootstrapMember[][] = [];
   for (let block = 0; block < Math.max(0, ...tensors.map(({ blocks }) => blocks)); block++) {
     const members = tensors.flatMap(({ blocks, count }, tensor) =>
@@ -23,7 +40,7 @@ export function bootstrapPairs(tensors: readonly Pick<Tensor, "blocks" | "count"
 }
 
 /** How many bootstrappings of two ciphertexts, and of one, the tensors take together. */
-export function bootstrapCounts(tensors: readonly Pick<Tensor, "blocks" | "count">[]): {
+export function bootstrapCounts(tensors: readonly Shape[]): {
   readonly pairs: number;
   readonly singles: number;
 } {
@@ -37,7 +54,7 @@ export function bootstrapCounts(tensors: readonly Pick<Tensor, "blocks" | "count
 }
 
 /** How many bootstrappings the tensors take together. */
-export function bootstrapCount(tensors: readonly Pick<Tensor, "blocks" | "count">[]): number {
+export function bootstrapCount(tensors: readonly Shape[]): number {
   const { pairs, singles } = bootstrapCounts(tensors);
   return pairs + singles;
 }

@@ -3,16 +3,26 @@
  * were fitted to some of them (`role: "fit"`); the others show what forecasts are worth.
  */
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { AegisError } from "../base/errors.ts";
 import { lazily } from "../base/lazily.ts";
 import { Bootstrapper } from "../circuits/index.ts";
 import { Context, Evaluator, Parameters, preset } from "../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, NullBackend, shardingNames } from "../kernels/index.ts";
-import { builtinConfig } from "../model/index.ts";
-import { makePlan, planSettingOn } from "../placement/index.ts";
+import { builtinConfig, loadCheckpoint } from "../model/index.ts";
+import { makePlan, planSettingOn, threadMachine } from "../placement/index.ts";
 import type { Program } from "../program/index.ts";
-import { BlankKeys, compile, referenceTimes, secondsOf, typicalCalibration } from "../transformer/index.ts";
+import {
+  BlankKeys,
+  calibrationFile,
+  compile,
+  parseCalibration,
+  referenceTimes,
+  secondsOf,
+  typicalCalibration,
+} from "../transformer/index.ts";
 import { kernelSeconds, type LaunchShape, launchShape, loadKernelSetting, type WordSize } from "./kernel-seconds.ts";
 import { machineOf } from "./machine.ts";
 import { loadProfile, type Profile } from "./profile.ts";
@@ -49,6 +59,14 @@ const schema = z.array(
     }),
     /** An inference on whole ciphertexts: how many times as fast as on one device. */
     z.strictObject({ ...common, kind: z.literal("whole"), devices }),
+    /** An inference of this project on thread devices, as `aegis run` plans it: seconds. */
+    z.strictObject({
+      ...common,
+      kind: z.literal("run"),
+      model: z.string().regex(/^[a-z0-9-]+$/),
+      tokens: z.int().min(2).max(2048),
+      devices: z.int().min(1).max(64),
+    }),
   ]),
 );
 
@@ -103,6 +121,8 @@ async function predict(one: Published): Promise<number> {
       return await cutSpeedup(profile, one);
     case "whole":
       return await wholeSpeedup(profile, one);
+    case "run":
+      return await runSeconds(profile, one);
   }
 }
 
@@ -194,4 +214,26 @@ async function wholeSpeedup(profile: Profile, one: Extract<Published, { kind: "w
   }
   const [alone, together] = seconds as [number, number];
   return alone / together;
+}
+
+/** Keys are not counted: they are expanded while the devices start. */
+async function runSeconds(
+  profile: Profile,
+  { model, tokens: length, devices, words }: Extract<Published, { kind: "run" }>,
+): Promise<number> {
+  const folder = fileURLToPath(new URL(`../../models/${model}`, import.meta.url));
+  const checkpoint = await loadCheckpoint(folder);
+  const calibration = parseCalibration(JSON.parse(await readFile(join(folder, calibrationFile), "utf8")), checkpoint);
+  const parameters = defaultParameters();
+  const { program } = compile(checkpoint.config, calibration, parameters, { length, times: referenceTimes });
+  const planned = planSettingOn(program, parameters, "", threadMachine(referenceTimes));
+  const memoryBytes = profile.memory.value;
+  const { plan } = makePlan(program, planned, { devices, strategy: "aegis", memoryBytes, spare: "memory" });
+  const setting = planSettingOn(
+    program,
+    parameters,
+    "",
+    machineOf(profile, await loadKernelSetting(words), parameters, devices),
+  );
+  return simulate(program, plan, setting.costs, topologyOf(profile, devices)).seconds;
 }

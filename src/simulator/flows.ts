@@ -15,6 +15,8 @@ interface Flow {
   rate: number;
   /** Counts changes of the rate: what was foreseen before one does not happen. */
   changes: number;
+  /** The sharing out in which its rate is still to be found. */
+  openIn: number;
 }
 
 /** A transfer's end, if its rate does not change before. */
@@ -37,16 +39,25 @@ export class Flows {
   /** Transfers over no link at all. */
   readonly #free: Flow[] = [];
   #now = 0;
+  /** Counts how often rates were shared out. */
+  #round = 0;
+  /** By link, in the latest sharing out: that it was reached, what is left of it, transfers over it without a rate. */
+  readonly #reachedIn: Uint32Array;
+  readonly #left: Float64Array;
+  readonly #passing: Int32Array;
 
   constructor({ links }: Pick<Topology, "links">) {
     this.#capacities = links.map(({ bytesPerSecond }) => bytesPerSecond);
     this.#over = links.map(() => new Set());
+    this.#reachedIn = new Uint32Array(links.length);
+    this.#left = new Float64Array(links.length);
+    this.#passing = new Int32Array(links.length);
   }
 
   /** Begins a transfer now; `time` may not go back. */
   begin(time: number, id: number, links: readonly number[], bytes: number): void {
     this.#now = Math.max(this.#now, time);
-    const flow = { id, links, left: bytes, since: this.#now, rate: 0, changes: 0 };
+    const flow = { id, links, left: bytes, since: this.#now, rate: 0, changes: 0, openIn: 0 };
     if (links.length === 0) this.#free.push(flow);
     const alone = links.every((link) => this.#over[link]?.size === 0);
     for (const link of links) {
@@ -97,51 +108,54 @@ export class Flows {
   /** New rates for all that shares a link with what has changed, directly or over others. */
   #share(): void {
     if (this.#stale.size === 0) return;
-    const links = [...this.#stale];
+    const round = ++this.#round;
+    const reached: number[] = [];
+    const reach = (link: number): void => {
+      if (this.#reachedIn[link] === round) return;
+      this.#reachedIn[link] = round;
+      reached.push(link);
+    };
+    for (const link of this.#stale) reach(link);
     this.#stale.clear();
-    const reached = new Set(links);
-    const open = new Set<Flow>();
-    for (let link = links.pop(); link !== undefined; link = links.pop()) {
-      for (const flow of this.#over[link] as Set<Flow>) {
-        if (open.has(flow)) continue;
-        open.add(flow);
-        for (const other of flow.links) {
-          if (reached.has(other)) continue;
-          reached.add(other);
-          links.push(other);
-        }
+    let open = 0;
+    // Links are added while they are gone through.
+    for (let i = 0; i < reached.length; i++) {
+      for (const flow of this.#over[reached[i] as number] as Set<Flow>) {
+        if (flow.openIn === round) continue;
+        flow.openIn = round;
+        open++;
+        for (const other of flow.links) reach(other);
       }
     }
-    this.#fill(open, reached);
+    this.#fill(reached, open);
   }
 
   /** Fills links evenly until one is full, fixes what passes it, and goes on with the rest. */
-  #fill(open: Set<Flow>, links: ReadonlySet<number>): void {
-    const passing = new Map<number, number>();
-    const free = new Map<number, number>();
+  #fill(links: number[], open: number): void {
+    const [free, passing] = [this.#left, this.#passing];
     for (const link of links) {
-      const count = (this.#over[link] as Set<Flow>).size;
-      if (count > 0) passing.set(link, count);
-      free.set(link, this.#capacities[link] as number);
+      free[link] = this.#capacities[link] as number;
+      passing[link] = (this.#over[link] as Set<Flow>).size;
     }
-    while (open.size > 0) {
+    let left = links.filter((link) => passing[link] !== 0);
+    for (let still = open; still > 0; ) {
       let tightest = Number.POSITIVE_INFINITY;
-      for (const [link, count] of passing) tightest = Math.min(tightest, (free.get(link) as number) / count);
-      const full = [...passing]
-        .filter(([link, count]) => (free.get(link) as number) / count <= tightest * (1 + 1e-12))
-        .map(([link]) => link);
+      for (const link of left) tightest = Math.min(tightest, (free[link] as number) / (passing[link] as number));
+      const limit = tightest * (1 + 1e-12);
+      const full = left.filter((link) => (free[link] as number) / (passing[link] as number) <= limit);
       for (const link of full) {
         for (const flow of this.#over[link] as Set<Flow>) {
-          if (!open.delete(flow)) continue;
+          if (flow.openIn !== this.#round) continue;
+          flow.openIn = 0;
+          still--;
           this.#set(flow, tightest);
           for (const other of flow.links) {
-            free.set(other, Math.max(0, (free.get(other) as number) - tightest));
-            passing.set(other, (passing.get(other) as number) - 1);
+            free[other] = Math.max(0, (free[other] as number) - tightest);
+            passing[other] = (passing[other] as number) - 1;
           }
         }
-        passing.delete(link);
       }
-      for (const [link, count] of passing) if (count === 0) passing.delete(link);
+      left = left.filter((link) => (passing[link] as number) > 0);
     }
   }
 

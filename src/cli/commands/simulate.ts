@@ -68,14 +68,14 @@ async function calibrate({ json }: Options): Promise<void> {
   const rows = await withStatus("calibrating", () => calibrationRows());
   if (json === true) return printJson({ rows });
   const shown = (value: number, unit: string): string =>
-    unit === "s" ? `${(1000 * value).toPrecision(3)} ms` : `${value.toFixed(2)} ${unit}`;
+    unit === "s" ? (value < 1 ? `${(1000 * value).toPrecision(3)} ms` : `${value.toFixed(0)} s`) : `${value.toFixed(2)} ${unit}`;
   printLine(
     table(
-      ["", "simulated", "published", "error", ""],
-      rows.map(({ what, predicted, reference, unit, error, role }) => [
+      ["", "simulated", "reference", "error", ""],
+      rows.map(({ what, predicted, reference, range, unit, error, role }) => [
         what,
         shown(predicted, unit),
-        shown(reference, unit),
+        range === undefined ? shown(reference, unit) : `${range[0].toFixed(2)} to ${shown(range[1], unit)}`,
         `${error < 0 ? "−" : "+"}${(100 * Math.abs(error)).toFixed(1)} %`,
         role,
       ]),

@@ -326,7 +326,7 @@ function ablationSection({ ablation }: PaperStudy, drawn: readonly Figure[]): Se
 
 function calibrationSection({ calibration }: PaperStudy): Section {
   const unit = (value: number, of: string): string =>
-    of === "s" ? `${(1000 * value).toPrecision(3)} ms` : `${value.toFixed(2)} ${of}`;
+    of !== "s" ? `${value.toFixed(2)} ${of}` : value < 1 ? `${(1000 * value).toPrecision(3)} ms` : seconds(value);
   const rows = calibration.map(({ what, predicted, reference, range, unit: of, error, role, source }) => [
     what,
     unit(predicted, of),
