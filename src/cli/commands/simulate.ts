@@ -68,7 +68,11 @@ async function calibrate({ json }: Options): Promise<void> {
   const rows = await withStatus("calibrating", () => calibrationRows());
   if (json === true) return printJson({ rows });
   const shown = (value: number, unit: string): string =>
-    unit === "s" ? (value < 1 ? `${(1000 * value).toPrecision(3)} ms` : `${value.toFixed(0)} s`) : `${value.toFixed(2)} ${unit}`;
+    unit === "s"
+      ? value < 1
+        ? `${(1000 * value).toPrecision(3)} ms`
+        : `${value.toFixed(0)} s`
+      : `${value.toFixed(2)} ${unit}`;
   printLine(
     table(
       ["", "simulated", "reference", "error", ""],

@@ -183,8 +183,28 @@ export function pageOf(study: PaperStudy, drawn: readonly Figure[]): Page {
         figures: figure("timeline"),
         notes: ["aegis simulate --trace writes the whole of it for Perfetto, with the memory of every device."],
       },
+      elsewhereSection(study),
       calibrationSection(study),
     ],
+  };
+}
+
+/** BERT-Base with 128 tokens, as published: seconds of one inference. */
+const elsewhere = [
+  ["THOR (CCS 2025)", "A100", "602 to 626 s"],
+  ["MOAI (ICLR 2026), 256 texts at once", "A100", "284 s for each"],
+  ["Cerium (arXiv 2512.11269)", "B200", "28.3 s"],
+  ["Cerium (arXiv 2512.11269)", "8 × B200", "8.8 s"],
+] as const;
+
+function elsewhereSection({ memory, machines }: PaperStudy): Section {
+  const ours = memory.filter(({ tokens }) => tokens === 128);
+  const { title } = machines.at(-1) as PaperStudy["machines"][number];
+  const rows = ours.map((one) => ["here, simulated", `${one.devices} × ${title}`, seconds(one.seconds)]);
+  return {
+    title: "BERT-Base with 128 tokens elsewhere",
+    text: ["Other programs, parameters and kernels: for orientation, not to calibrate with."],
+    tables: [{ head: ["", "machine", "one inference"], rows: [...elsewhere, ...rows] }],
   };
 }
 
@@ -205,8 +225,20 @@ function summary(study: PaperStudy): Section {
         ]),
       },
     ],
-    notes: all.filter(({ because }) => because !== "").map(({ what, because }) => `${what}: ${because}`),
+    notes: reasons(all),
   };
+}
+
+/** Each reason once, after all that it explains. */
+function reasons(all: readonly Headline[]): string[] {
+  const explained = new Map<string, string[]>();
+  for (const { what, because } of all) {
+    if (because === "") continue;
+    const known = explained.get(because);
+    if (known === undefined) explained.set(because, [what]);
+    else known.push(what);
+  }
+  return [...explained].map(([because, whats]) => `${whats.join("; ")}. ${because}`);
 }
 
 function parametersSection({ parameters, program }: PaperStudy): Section {

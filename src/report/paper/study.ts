@@ -42,6 +42,8 @@ export interface MemoryBar {
   readonly keys: number;
   readonly total: number;
   readonly fits: boolean;
+  /** Of an inference. */
+  readonly seconds: number;
 }
 
 /** One matrix product between ciphertexts' features on two devices. */
@@ -119,8 +121,8 @@ export async function paperStudy({
     await step(`${length} tokens on one device and on ${paperDevices}`);
     study = new Study(settingOf(programOf(length), large));
     for (const devices of [1, paperDevices]) {
-      const { memoryPerDevice, fits } = study.compare("aegis", devices);
-      memory.push({ tokens: length, devices, ...memoryPerDevice, fits });
+      const { memoryPerDevice, fits, seconds } = study.compare("aegis", devices);
+      memory.push({ tokens: length, devices, ...memoryPerDevice, fits, seconds });
     }
   }
   const main = study as Study;
