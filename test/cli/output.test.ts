@@ -179,6 +179,31 @@ test("aegis calibrate writes a calibration that compile takes, and nothing else"
   expect(compiled.code).toBe(0);
 });
 
+test("aegis recommend: within a budget, and by a deadline that nothing meets", async () => {
+  const recommend = (...args: string[]) =>
+    aegis([
+      "recommend",
+      "--model",
+      model,
+      "--preset",
+      "insecure-test",
+      "--tokens",
+      "4",
+      "--budget",
+      "2x a100-40",
+      ...args,
+    ]);
+  const { code, stdout, stderr } = await recommend("--json");
+  expect([code, stderr]).toEqual([0, warning]);
+  const result = JSON.parse(stdout);
+  expect(result.recommendation).toMatchObject({ profile: "a100-40", strategy: "aegis", seconds: number, fits: true });
+  expect(result.why).toMatch(/^the fastest that fits/);
+  for (const { seconds } of result.others) expect(result.recommendation.seconds).toBeLessThanOrEqual(seconds);
+  const late = await recommend("--deadline", "0.001s");
+  expect(late.code).toBe(1);
+  expect(late.stdout).toMatch(/nothing takes less than 0.001 s/);
+});
+
 describe("aegis simulate", () => {
   const simulate = (...args: string[]) =>
     aegis(["simulate", "--model", model, "--preset", "insecure-test", "--tokens", "4", "--devices", "2", ...args]);

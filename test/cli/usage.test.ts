@@ -294,6 +294,7 @@ describe("a program or a plan that is not right", () => {
   const file = (name: string): string => join(folder, name);
   const run = (...args: string[]): string[] => ["run", "--model", model, "--preset", "insecure-test", ...args];
   const plan = (...args: string[]): string[] => ["plan", "--model", model, "--preset", "insecure-test", ...args];
+  const recommend = (...args: string[]): string[] => ["recommend", "--model", "bert-tiny", ...args];
   const simulate = (...args: string[]): string[] => [
     "simulate",
     "--model",
@@ -304,7 +305,12 @@ describe("a program or a plan that is not right", () => {
   ];
 
   beforeAll(async () => {
-    folder = folders.folder({ "no.json": "{", "empty.json": "{}" });
+    folder = folders.folder({
+      "no.json": "{",
+      "empty.json": "{}",
+      "t5.json": '{ "model_type": "t5" }',
+      "vit.json": '{ "model_type": "vit" }',
+    });
     other = folders.model({
       "model.safetensors": modelFiles(shape, 2).model,
       "calibration.json": JSON.stringify(smallModel(shape, undefined, 2).calibration),
@@ -397,6 +403,36 @@ describe("a program or a plan that is not right", () => {
     ["aegis simulate: no devices", () => simulate("--devices", "0"), /--devices: expected 1 to 64, got "0"/],
     ["aegis simulate: an unknown strategy", () => simulate("--strategy", "x"), /strategy: expected one of .*got "x"/],
     ["aegis simulate: an unknown model", () => ["simulate", "--model", "bert-huge"], /bert-huge/],
+    [
+      "aegis simulate: a model of no known family",
+      () => ["simulate", "--model", file("t5.json")],
+      /model_type: expected bert, vit, gpt2, llama or mistral, got "t5"/,
+    ],
+    [
+      "aegis simulate: a model without its dimensions",
+      () => ["simulate", "--model", file("vit.json")],
+      /vit\.json: hidden_size/,
+    ],
+    ["aegis recommend: nothing to go by", () => recommend(), /neither --deadline nor --budget is given/],
+    ["aegis recommend: a deadline that is none", () => recommend("--deadline", "soon"), /--deadline: expected a time/],
+    ["aegis recommend: a deadline of no time", () => recommend("--deadline", "0s"), /--deadline: expected a time/],
+    [
+      "aegis recommend: a budget that is none",
+      () => recommend("--budget", "four"),
+      /--budget: expected devices such as/,
+    ],
+    ["aegis recommend: no devices", () => recommend("--budget", "0x a100-40"), /--budget: expected 1 to 64, got "0"/],
+    [
+      "aegis recommend: devices that nobody described",
+      () => recommend("--budget", "4x a100-41"),
+      /there is no profile "a100-41"/,
+    ],
+    ["aegis report: of nothing known", () => ["report", "novel"], /report: expected paper, got "novel"/],
+    [
+      "aegis report: no folder to write to",
+      () => ["report", "paper", "--out", file("no.json")],
+      /--out: .*no\.json cannot be made/,
+    ],
     [
       "aegis plan: memory that nothing fits",
       () => plan("--tokens", "4", "--memory", "1MiB"),

@@ -15,6 +15,7 @@ interface Options {
   tokens?: string;
   deadline?: string;
   budget?: string;
+  preset: string;
   json?: boolean;
 }
 
@@ -25,6 +26,7 @@ export function recommendCommand(): Command {
     .option("--tokens <n>", `tokens of the text (default ${defaultTokens})`)
     .option("--deadline <time>", "longest that an inference may take, such as 90s, 10min or 2h")
     .option("--budget <devices>", 'devices that there are, such as "4x a100-40", or a .json profile')
+    .option("--preset <name>", "encryption parameters", defaultPreset)
     .option("--json", "print one JSON object")
     .action(async (options: Options) => {
       const status = new StatusLine();
@@ -65,7 +67,7 @@ async function parseBudget(text: string): Promise<{ profile: Profile; most: numb
   return { profile: await loadProfile(match[2] as string), most };
 }
 
-async function recommended({ model, tokens, deadline, budget }: Options, status: StatusLine) {
+async function recommended({ model, tokens, deadline, budget, preset }: Options, status: StatusLine) {
   if (deadline === undefined && budget === undefined)
     throw new AegisError("argument", "neither --deadline nor --budget is given", {
       hint: 'such as --deadline 10min, or --budget "4x a100-40"',
@@ -75,7 +77,7 @@ async function recommended({ model, tokens, deadline, budget }: Options, status:
   const described = await describeModel(model);
   const { config, calibration, simplified } = described;
   const length = tokenCount(tokens, config.maximumTokens, described.tokens);
-  const parameters = parametersFor(defaultPreset, config, length);
+  const parameters = parametersFor(preset, config, length);
   const signal = interruptSignal();
   status.show("compiling");
   const { program } = compile(config, calibration, parameters, { length, times: referenceTimes });
@@ -108,7 +110,10 @@ async function recommended({ model, tokens, deadline, budget }: Options, status:
       logN: parameters.logN,
       logQP: parameters.logQP,
       securityBits: parameters.securityBits,
-      why: "128-bit security by the published tables, with bootstrapping and the levels that a layer needs between two of them",
+      why:
+        parameters.securityBits >= 128
+          ? "128-bit security by the published tables, with bootstrapping and the levels that a layer needs between two of them"
+          : "as asked for, without security",
     },
     recommendation: choice ?? null,
     why,
