@@ -34,6 +34,9 @@ export interface Recommendation {
 /** Strategies that the choice is compared with: those on whole ciphertexts, and the best that cut them. */
 const rivals: readonly StrategyName[] = ["megatron", "tensor", "limb", "limb-ib"];
 
+/** With memory of their own, devices work in larger chunks than one alone. */
+const superlinear = 1.5;
+
 /** Forecasts are about this good: a deadline is met with so much to spare. */
 export const forecastMargin = 0.1;
 
@@ -50,11 +53,11 @@ export async function recommend(wish: Wish): Promise<Recommendation> {
     const one = study(profile);
     let alone: number | undefined;
     for (const devices of counts(most)) {
-      // No number of devices is more than so many times as fast as one.
-      if (alone !== undefined && wish.deadline !== undefined && alone / devices > deadline) continue;
+      // Not worth trying: devices are hardly more times as fast as one than there are of them.
+      if (alone !== undefined && alone / devices > superlinear * deadline) continue;
       const option = tryOne(one, profile, devices, deadline);
-      if (devices === 1) alone = one.play("aegis", 1).simulation.seconds;
       if (option === undefined) continue;
+      if (devices === 1) alone = option.seconds;
       options.push(option);
       if (wish.deadline !== undefined && option.meetsDeadline) break;
     }
