@@ -132,7 +132,7 @@ export function headlines(study: PaperStudy): Headline[] {
             aim: paperStyle.total,
             better: "less",
             unit: "bytes",
-            because: `That schedule would have ${percent(paperStyle.reduction)} less on each of four devices than on one: more of it can be shared out, and more is there.`,
+            because: `That schedule itself would have ${percent(paperStyle.reduction)} less on each of four devices than on one.`,
           }),
         ]),
   ];
