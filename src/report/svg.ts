@@ -49,7 +49,6 @@ export function figure({ name, title, description, legend = [], ...options }: Fi
     document: document as unknown as Document,
     width,
     marginTop: (options.marginTop ?? 24) + legendHeight * rows.length,
-    style: { fontSize: "12px", background: "transparent" },
     color: { domain: [...legend], range: palette.slice(0, legend.length) },
   } as Plot.PlotOptions);
   // A plot alone is the drawing itself.

@@ -1,5 +1,4 @@
 /** Which machine, how many devices and which strategy for a deadline or a budget, and what comes next. */
-import { AegisError } from "../base/errors.ts";
 import { maximumDevices, type StrategyName } from "../placement/index.ts";
 import type { Profile } from "./profile.ts";
 import type { Comparison, Study } from "./study.ts";
@@ -83,27 +82,17 @@ function counts(most: number): number[] {
 
 /** Undefined where there is no plan, or none that fits. */
 function tryOne(study: Study, profile: Profile, devices: number, deadline: number): Option | undefined {
-  try {
-    const comparison = study.compare("aegis", devices);
-    if (!comparison.fits) return undefined;
-    const meetsDeadline = comparison.seconds * (1 + forecastMargin) <= deadline;
-    return { profile: profile.name, ...comparison, meetsDeadline };
-  } catch (error) {
-    if (error instanceof AegisError && error.code === "plan") return undefined;
-    throw error;
-  }
+  if (study.tryPlay("aegis", devices)?.fits !== true) return undefined;
+  const comparison = study.compare("aegis", devices);
+  const meetsDeadline = comparison.seconds * (1 + forecastMargin) <= deadline;
+  return { profile: profile.name, ...comparison, meetsDeadline };
 }
 
 function beside(study: Study, devices: number): Recommendation["strategies"] {
   if (devices === 1) return [];
   return rivals.flatMap((strategy) => {
-    try {
-      const { simulation, fits } = study.play(strategy, devices);
-      return [{ strategy, seconds: simulation.seconds, fits }];
-    } catch (error) {
-      if (error instanceof AegisError && error.code === "plan") return [];
-      throw error;
-    }
+    const played = study.tryPlay(strategy, devices);
+    return played === undefined ? [] : [{ strategy, seconds: played.simulation.seconds, fits: played.fits }];
   });
 }
 

@@ -2,6 +2,7 @@
  * Plans of one program on one machine, made and played: what commands and reports ask for, strategy by strategy
  * and by number of devices.
  */
+import { AegisError } from "../base/errors.ts";
 import type { Parameters } from "../ckks/index.ts";
 import {
   type DeviceMemory,
@@ -80,6 +81,16 @@ export class Study {
     let played = this.#played.get(key);
     if (played === undefined) this.#played.set(key, (played = this.#play(devices === 1 ? "aegis" : strategy, devices)));
     return played;
+  }
+
+  /** The same, or undefined where there is no plan. */
+  tryPlay(strategy: StrategyName, devices: number): Played | undefined {
+    try {
+      return this.play(strategy, devices);
+    } catch (error) {
+      if (error instanceof AegisError && error.code === "plan") return undefined;
+      throw error;
+    }
   }
 
   /** Beside one device. */

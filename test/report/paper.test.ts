@@ -48,7 +48,7 @@ test("every part is there: lengths, devices, strategies, what each part of the d
   expect(study.strategies).toHaveLength(9);
   const [placement, , , all] = study.ablation;
   expect(all?.comparison.seconds).toBeLessThan(placement?.comparison.seconds as number);
-  expect(study.matrix.products.length).toBeGreaterThan(5);
+  expect(study.matrix.length).toBeGreaterThan(5);
   expect(told.length).toBeGreaterThan(10);
 });
 

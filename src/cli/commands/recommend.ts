@@ -1,6 +1,6 @@
 /** `aegis recommend`: which devices, and how many, for a deadline or a budget. */
 import { Command } from "commander";
-import { AegisError } from "../../base/errors.ts";
+import { AegisError, throwIfAborted } from "../../base/errors.ts";
 import { maximumDevices } from "../../placement/index.ts";
 import { digestOf } from "../../runtime/index.ts";
 import { loadKernelSetting, loadProfile, type Profile, profileNames, recommend, Study } from "../../simulator/index.ts";
@@ -96,7 +96,7 @@ async function recommended({ model, tokens, deadline, budget, preset }: Options,
     },
     onProgress: async (what) => {
       await new Promise((resolve) => setImmediate(resolve));
-      if (signal.aborted) throw new AegisError("aborted", "the search was stopped");
+      throwIfAborted(signal);
       status.show(`simulating ${what}`);
     },
   });

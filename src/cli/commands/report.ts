@@ -4,7 +4,17 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
 import { Parameters, preset } from "../../ckks/index.ts";
-import { figuresOf, headlines, htmlOf, type PaperStudy, pageOf, paperStudy, traceOf } from "../../report/index.ts";
+import {
+  figuresOf,
+  formatFigure,
+  headlines,
+  htmlOf,
+  type PaperStudy,
+  pageOf,
+  paperModel,
+  paperStudy,
+  traceOf,
+} from "../../report/index.ts";
 import { digestOf } from "../../runtime/index.ts";
 import { formatSeconds, interruptSignal, printJson, printLine, StatusLine, table, writeWhole } from "../output.ts";
 import { defaultPreset } from "../session.ts";
@@ -51,13 +61,13 @@ function dataOf(study: PaperStudy) {
   const { parameters, program, calibration, memory, matrix, strategies, fastest, scaling, ablation, paperStyle } =
     study;
   return {
-    model: "bert-base",
+    model: paperModel,
     tokens: program.length,
     preset: parameters.name,
     layout: program.geometry,
     headlines: headlines(study),
     memory,
-    matrixProduct: matrix.products,
+    matrixProduct: matrix,
     strategies,
     fastest,
     scaling,
@@ -83,19 +93,14 @@ async function write(out: string, study: PaperStudy, data: ReturnType<typeof dat
 }
 
 function print(study: PaperStudy, files: readonly string[], seconds: number): void {
-  const value = (amount: number, unit: string): string => {
-    if (unit === "share") return `${(100 * amount).toFixed(1)} %`;
-    if (unit === "times") return `${amount.toFixed(2)}×`;
-    return unit === "bytes" ? `${(amount / 2 ** 30).toFixed(1)} GiB` : `${amount.toFixed(0)} s`;
-  };
   printLine(
     table(
       ["", "here", "paper", "aim", ""],
       headlines(study).map(({ what, ours, paper, aim, better, reached, unit }) => [
         what,
-        value(ours, unit),
-        paper === null ? "" : value(paper, unit),
-        aim === null ? "" : `${better === "more" ? "≥" : "≤"} ${value(aim, unit)}`,
+        formatFigure(ours, unit),
+        paper === null ? "" : formatFigure(paper, unit),
+        aim === null ? "" : `${better === "more" ? "≥" : "≤"} ${formatFigure(aim, unit)}`,
         reached === null ? "" : reached ? "reached" : "missed",
       ]),
     ),

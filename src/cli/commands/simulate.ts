@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { AegisError } from "../../base/errors.ts";
 import { maximumDevices, moduleNames, type StrategyName } from "../../placement/index.ts";
-import { traceOf } from "../../report/index.ts";
+import { formatCalibration, percent, traceOf } from "../../report/index.ts";
 import { digestOf } from "../../runtime/index.ts";
 import {
   calibrationRows,
@@ -67,22 +67,13 @@ export function simulateCommand(): Command {
 async function calibrate({ json }: Options): Promise<void> {
   const rows = await withStatus("calibrating", () => calibrationRows());
   if (json === true) return printJson({ rows });
-  const shown = (value: number, unit: string): string =>
-    unit === "s"
-      ? value < 1
-        ? `${(1000 * value).toPrecision(3)} ms`
-        : `${value.toFixed(0)} s`
-      : `${value.toFixed(2)} ${unit}`;
   printLine(
     table(
       ["", "simulated", "reference", "error", ""],
-      rows.map(({ what, predicted, reference, range, unit, error, role }) => [
-        what,
-        shown(predicted, unit),
-        range === undefined ? shown(reference, unit) : `${range[0].toFixed(2)} to ${shown(range[1], unit)}`,
-        `${error < 0 ? "−" : "+"}${(100 * Math.abs(error)).toFixed(1)} %`,
-        role,
-      ]),
+      rows.map((row) => {
+        const { simulated, reference, error } = formatCalibration(row);
+        return [row.what, simulated, reference, error, row.role];
+      }),
     ),
   );
   for (const source of new Set(rows.map((row) => row.source))) {
@@ -165,7 +156,6 @@ function print(result: Awaited<ReturnType<typeof simulated>>): void {
     `${result.model}, ${result.tokens} tokens on ${result.devices} × ${result.profile}, ${layout.layout} layout: ${layout.blocks} × ${layout.tokens} tokens of ${layout.lanes} lanes`,
   );
   for (const sentence of result.simplified ?? []) printLine(`planned as: ${sentence}`);
-  const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
   printLine(
     table(
       [

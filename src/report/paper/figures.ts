@@ -51,7 +51,7 @@ export function memoryFigure({ memory }: PaperStudy): Figure {
 }
 
 export function matrixFigure({ matrix }: PaperStudy): Figure {
-  const bars = matrix.products.flatMap(({ strategy, compute, exposed }) => [
+  const bars = matrix.flatMap(({ strategy, compute, exposed }) => [
     { strategy, part: "computing", milliseconds: 1000 * compute },
     { strategy, part: "waiting for communication", milliseconds: 1000 * exposed },
   ]);
@@ -60,10 +60,10 @@ export function matrixFigure({ matrix }: PaperStudy): Figure {
     title: "One matrix product on two GPUs with NVLink, by strategy",
     description: "Milliseconds of the product after attention in the second layer, on the slower device",
     legend: ["computing", "waiting for communication"],
-    height: 44 + 30 * matrix.products.length,
+    height: 44 + 30 * matrix.length,
     marginLeft: 96,
     x: { label: "ms", grid: true },
-    y: { domain: matrix.products.map(({ strategy }) => strategy), label: null },
+    y: { domain: matrix.map(({ strategy }) => strategy), label: null },
     marks: [Plot.barX(bars, { y: "strategy", x: "milliseconds", fill: "part" }), Plot.ruleX([0])],
   });
 }

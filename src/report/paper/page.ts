@@ -1,9 +1,10 @@
 /** The report on the paper: every figure beside the paper's, and a sentence where they differ. */
+import { formatCalibration, formatFigure, gibibytes, percent, seconds, type Unit } from "../format.ts";
 import type { Page, Section, Table } from "../page.ts";
 import type { Figure } from "../svg.ts";
 import * as figures from "./figures.ts";
 import { aims, published } from "./published.ts";
-import { bestCut, type PaperStudy, paperDevices, paperTokens } from "./study.ts";
+import { bestCut, type PaperStudy, paperDevices } from "./study.ts";
 
 /** A figure that the paper gives or that was aimed for, and what the simulator makes of it. */
 export interface Headline {
@@ -14,7 +15,7 @@ export interface Headline {
   readonly aim: number | null;
   readonly better: "more" | "less";
   readonly reached: boolean | null;
-  readonly unit: "share" | "times" | "seconds" | "bytes";
+  readonly unit: Unit;
   /** Why it differs. */
   readonly because: string;
 }
@@ -157,7 +158,7 @@ export function pageOf(study: PaperStudy, drawn: readonly Figure[]): Page {
   return {
     title: "AEGIS, reproduced by simulation",
     lead: [
-      `Encrypted BERT-Base on texts of up to ${paperTokens} tokens, spread over several GPUs: what this project's plans are forecast to take, beside what the AEGIS paper reports (${published.source}).`,
+      `Encrypted BERT-Base on texts of up to ${study.program.length} tokens, spread over several GPUs: what this project's plans are forecast to take, beside what the AEGIS paper reports (${published.source}).`,
       `Nothing here was measured on a GPU. Plans are those that run on real devices; their kernels are forecast by a model that was fitted to published figures, and the last section says what it is worth. Of ${reached.length} aims ${count} are reached.`,
     ],
     sections: [
@@ -218,9 +219,9 @@ function summary(study: PaperStudy): Section {
         head: ["", "here", "paper", "aim", ""],
         rows: all.map(({ what, ours, paper, aim, better, reached, unit }) => [
           what,
-          shown(ours, unit),
-          paper === null ? "–" : shown(paper, unit),
-          aim === null ? "–" : `${better === "more" ? "≥" : "≤"} ${shown(aim, unit)}`,
+          formatFigure(ours, unit),
+          paper === null ? "–" : formatFigure(paper, unit),
+          aim === null ? "–" : `${better === "more" ? "≥" : "≤"} ${formatFigure(aim, unit)}`,
           reached === null ? "" : reached ? "reached" : "missed",
         ]),
       },
@@ -357,16 +358,10 @@ function ablationSection({ ablation }: PaperStudy, drawn: readonly Figure[]): Se
 }
 
 function calibrationSection({ calibration }: PaperStudy): Section {
-  const unit = (value: number, of: string): string =>
-    of !== "s" ? `${value.toFixed(2)} ${of}` : value < 1 ? `${(1000 * value).toPrecision(3)} ms` : seconds(value);
-  const rows = calibration.map(({ what, predicted, reference, range, unit: of, error, role, source }) => [
-    what,
-    unit(predicted, of),
-    range === undefined ? unit(reference, of) : `${range[0].toFixed(1)} to ${range[1].toFixed(1)} ${of}`,
-    `${error < 0 ? "−" : "+"}${percent(Math.abs(error))}`,
-    role,
-    source,
-  ]);
+  const rows = calibration.map((row) => {
+    const { simulated, reference, error } = formatCalibration(row);
+    return [row.what, simulated, reference, error, row.role, row.source];
+  });
   return {
     title: "What the forecasts are worth",
     text: [
@@ -374,29 +369,4 @@ function calibrationSection({ calibration }: PaperStudy): Section {
     ],
     tables: [{ head: ["", "simulated", "reference", "error", "role", "source"], rows }],
   };
-}
-
-function shown(value: number, unit: Headline["unit"]): string {
-  switch (unit) {
-    case "share":
-      return percent(value);
-    case "times":
-      return `${value.toFixed(2)}×`;
-    case "seconds":
-      return seconds(value);
-    case "bytes":
-      return gibibytes(value);
-  }
-}
-
-function percent(share: number): string {
-  return `${(100 * share).toFixed(1)} %`;
-}
-
-function gibibytes(bytes: number): string {
-  return `${(bytes / 2 ** 30).toFixed(bytes < 100 * 2 ** 30 ? 1 : 0)} GiB`;
-}
-
-function seconds(value: number): string {
-  return value >= 1000 ? `${value.toFixed(0)} s` : `${value.toPrecision(3)} s`;
 }

@@ -1,9 +1,9 @@
 /** What the report on the paper is made of: plans of BERT-Base on the paper's machines, played. */
-import { AegisError, throwIfAborted } from "../../base/errors.ts";
+import { throwIfAborted } from "../../base/errors.ts";
 import type { Parameters } from "../../ckks/index.ts";
 import { builtinConfig } from "../../model/index.ts";
 import { cutStrategies, type StrategyName, strategyNames } from "../../placement/index.ts";
-import type { Operation, Program } from "../../program/index.ts";
+import type { Program } from "../../program/index.ts";
 import {
   type CalibrationRow,
   type Comparison,
@@ -65,7 +65,7 @@ export interface PaperStudy {
   readonly machines: readonly Profile[];
   readonly calibration: readonly CalibrationRow[];
   readonly memory: readonly MemoryBar[];
-  readonly matrix: { readonly operation: Operation; readonly products: readonly MatrixProduct[] };
+  readonly matrix: readonly MatrixProduct[];
   /** By strategy on the paper's larger machine. */
   readonly strategies: readonly Comparison[];
   /** The fastest plan, whatever it sends. */
@@ -77,7 +77,6 @@ export interface PaperStudy {
 }
 
 export const paperModel = "bert-base";
-export const paperTokens = 2048;
 export const paperDevices = 4;
 const paperLengths = [128, 256, 512, 1024, 2048] as const;
 const beyondPaper = [8, 16, 64] as const;
@@ -172,22 +171,18 @@ export async function paperStudy({
 const matrixStrategies: readonly StrategyName[] = ["aegis", "tensor", ...cutStrategies];
 
 /** The matrix product after attention, in the second layer, as each strategy's plan has it. */
-function matrixProduct(study: Study): PaperStudy["matrix"] {
+function matrixProduct(study: Study): MatrixProduct[] {
   const { operations } = study.setting.program;
   const index = operations.findIndex(
     ({ kind, path, outputs }) =>
       kind === "linear" && path[0] === "layer 1" && path[1] === "attention" && outputs.length === 1,
   );
-  const products = matrixStrategies.flatMap((strategy): MatrixProduct[] => {
-    try {
-      const { events, devices } = study.play(strategy, 2).simulation;
-      return [{ strategy, ...timesOf(index, events, devices.length) }];
-    } catch (error) {
-      if (error instanceof AegisError && error.code === "plan") return [];
-      throw error;
-    }
+  return matrixStrategies.flatMap((strategy): MatrixProduct[] => {
+    const played = study.tryPlay(strategy, 2);
+    if (played === undefined) return [];
+    const { events, devices } = played.simulation;
+    return [{ strategy, ...timesOf(index, events, devices.length) }];
   });
-  return { operation: operations[index] as Operation, products };
 }
 
 /** Seconds of one operation on the device that takes longest over it. */
