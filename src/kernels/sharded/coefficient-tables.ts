@@ -4,7 +4,7 @@
  * e = 2·(n·bitrev(i) + bitrev(r)) + 1, where i is reversed in log2 M bits and r in log2 n.
  */
 import type { Limbs, RingKernels } from "../backend.ts";
-import { multiplyModulo, powerModulo, smallestGenerator } from "../wasm/modulus.ts";
+import { multiplyModulo, powerModulo, smallestGenerator } from "../modulus.ts";
 
 export function reverseBits(value: number, bits: number): number {
   let reversed = 0;

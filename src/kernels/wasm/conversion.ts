@@ -5,7 +5,7 @@
  */
 import { AegisError } from "../../base/errors.ts";
 import type { ConversionTable } from "../backend.ts";
-import { type ModulusConstants, multiplyModulo, planSum } from "./modulus.ts";
+import { type ModulusConstants, multiplyModulo, planSum } from "../modulus.ts";
 
 /** Most sources of a conversion: their number bounds the sums of both ways. */
 export const maximumSources = 24;

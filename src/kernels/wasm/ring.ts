@@ -13,7 +13,7 @@ import {
 } from "../backend.ts";
 import { conversionConstants } from "./conversion.ts";
 import { stagedValues, termWords, type WasmCore } from "./core.ts";
-import { type ModulusConstants, powerModulo, residueSumPlan } from "./modulus.ts";
+import { type ModulusConstants, powerModulo, residueSumPlan } from "../modulus.ts";
 
 /**
  * Coefficients of each operand that many sums are worked through at a time: 8 KiB, so that the operands

@@ -2,7 +2,7 @@
  * Constants of one prime q < 2^30 and the plan of a lazy sum modulo it, in plain double and
  * 32-bit arithmetic: there may be many primes, and tables are made at start-up.
  */
-import { AegisError } from "../../base/errors.ts";
+import { AegisError } from "../base/errors.ts";
 
 /** a·b mod q for a, b < q < 2^30: the quotient estimated in doubles is off by at most one. */
 export function multiplyModulo(a: number, b: number, q: number): number {
@@ -48,7 +48,7 @@ function inverseWord(q: number): number {
   return inverse;
 }
 
-/** How a sum of products is kept below 2^64 and brought below q at its end; see `assembly/sums.ts`. */
+/** How a sum of products is kept below 2^64 and brought below q at its end; the kernels of every backend follow it (`wasm/assembly/sums.ts` says how). */
 export interface SumPlan {
   /** Products that are added between two folds. */
   readonly interval: number;
