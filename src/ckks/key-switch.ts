@@ -6,12 +6,23 @@
  * All polynomials are in NTT domain at the interfaces. "Extended" means over the basis QP,
  * special primes first.
  */
-import type { Limbs } from "../kernels/backend.ts";
+import type { DigitSource, KeyProduct, Limbs } from "../kernels/backend.ts";
 import type { Poly } from "../ring/poly.ts";
 import type { Context } from "./context.ts";
-import { Digits, type ProductSteps, productsByLimbs } from "./key-products.ts";
 import type { LoadedKey } from "./key-store.ts";
 import { keyModuli } from "./keys.ts";
+
+/** What else happens to a product with a key while its limbs are in the cache. */
+export interface ProductSteps {
+  /** Polynomials over Q: P times them is added to the parts. */
+  readonly lifted?: readonly (Limbs | undefined)[];
+  /** An extended polynomial added to part 0. */
+  readonly added?: Limbs;
+  /** Galois element of an automorphism after that. */
+  readonly element?: number;
+  /** Sum that the parts are added to at last; otherwise they are fresh. */
+  readonly into?: readonly [Poly, Poly];
+}
 
 /** The conversion of ModUp: digits over QP in coefficient domain; their own limbs are left out. */
 function raiseDigits(context: Context, poly: Limbs, level: number, specialCount: number): Poly[] {
@@ -68,8 +79,7 @@ export function keyProducts(
   factors: readonly { readonly digits: readonly Poly[]; readonly steps: ProductSteps }[],
   key: LoadedKey,
 ): (readonly [Poly, Poly])[] {
-  const operands = factors.map(({ digits, steps }) => ({ digits: new Digits(context.ring, digits), steps }));
-  return multiplyByKey(context, operands, key);
+  return multiplyByKey(context, factors, key);
 }
 
 /** ModUp and {@link keyProduct} of one polynomial at `level` in one. */
@@ -80,7 +90,7 @@ export function keySwitch(
   key: LoadedKey,
   steps: ProductSteps = {},
 ): readonly [Poly, Poly] {
-  const { ring, parameters } = context;
+  const { parameters } = context;
   const { specialCount } = key;
   if (context.exchanges.inTransforms) {
     const digits = decompose(context, poly, level, specialCount);
@@ -90,19 +100,39 @@ export function keySwitch(
   }
   // A limb of a digit is transformed when it is multiplied, while it is in the cache.
   const digits = raiseDigits(context, poly, level, specialCount);
-  const source = { poly, ranges: parameters.digitsAt(level), specialCount };
-  const [parts] = multiplyByKey(context, [{ digits: new Digits(ring, digits, source), steps }], key);
+  const source = { poly, ranges: parameters.digitsAt(level) };
+  const [parts] = multiplyByKey(context, [{ digits, steps, source }], key);
   for (const digit of digits) digit.dispose();
   return parts as readonly [Poly, Poly];
 }
 
 function multiplyByKey(
   context: Context,
-  factors: readonly { readonly digits: Digits; readonly steps: ProductSteps }[],
+  factors: readonly { readonly digits: readonly Poly[]; readonly steps: ProductSteps; readonly source?: DigitSource }[],
   key: LoadedKey,
 ): (readonly [Poly, Poly])[] {
-  const { basis } = (factors[0] as (typeof factors)[number]).digits;
-  return productsByLimbs(context, factors, key, liftScalars(context, basis.slice(key.specialCount), key.specialCount));
+  const { ring } = context;
+  const { specialCount } = key;
+  const basis = ((factors[0] as (typeof factors)[number]).digits[0] as Poly).moduli;
+  const products: KeyProduct[] = [];
+  const results: (readonly [Poly, Poly])[] = [];
+  for (const { digits, steps, source } of factors) {
+    const { lifted, added, element, into } = steps;
+    const result = into ?? ([ring.poly(basis, "ntt"), ring.poly(basis, "ntt")] as const);
+    results.push(result);
+    products.push({
+      digits,
+      source,
+      lifted: [lifted?.[0], lifted?.[1]],
+      added,
+      element: element ?? 1,
+      accumulates: into !== undefined,
+      dst: result,
+    });
+  }
+  const liftScalarsOfQ = liftScalars(context, basis.slice(specialCount), specialCount);
+  ring.kernels.keyProducts(products, { b: key.b, a: key.a, specialCount, liftScalars: liftScalarsOfQ });
+  return results;
 }
 
 /** ModDown: divides an extended polynomial by P, into a fresh polynomial over Q at `level`. */

@@ -91,6 +91,44 @@ export interface ProductSums {
   readonly b: readonly (readonly Limbs[])[];
 }
 
+/** What a polynomial over Q was decomposed from, where its gadget digits are transformed only when they are read. */
+export interface DigitSource {
+  /** Over Q, in NTT domain: a digit's own limbs. */
+  readonly poly: Limbs;
+  /** Limbs of `poly` that each digit is made of, from (inclusive) to (exclusive). */
+  readonly ranges: readonly (readonly [number, number])[];
+}
+
+/**
+ * Gadget digits times a switching key, with what follows while limbs are in the cache: of the pair
+ * (Σ_d digit_d·b_d, Σ_d digit_d·a_d), plus P·lifted, plus `added` on part 0, the automorphism X → X^element
+ * is put into dst, or added to it.
+ */
+export interface KeyProduct {
+  /** Over QP, special primes first. In NTT domain; with a source, in coefficient domain and of no use afterwards. */
+  readonly digits: readonly Limbs[];
+  readonly source?: DigitSource | undefined;
+  /** Polynomials over Q for each part. */
+  readonly lifted: readonly [Limbs | undefined, Limbs | undefined];
+  /** Over QP. */
+  readonly added: Limbs | undefined;
+  /** Odd; 1 is the identity. */
+  readonly element: number;
+  readonly accumulates: boolean;
+  /** Over QP; none of the operands. */
+  readonly dst: readonly [Limbs, Limbs];
+}
+
+/** A switching key, each digit's halves over QP in NTT and Montgomery form, special primes first. */
+export interface SwitchingKeyLimbs {
+  /** At least as many as digits. */
+  readonly b: readonly Limbs[];
+  readonly a: readonly Limbs[];
+  readonly specialCount: number;
+  /** P mod q for each limb of Q. */
+  readonly liftScalars: Uint32Array;
+}
+
 /**
  * Kernels of one ring. Every `dst` may be the same limbs as an operand (out = in); partial
  * overlap is not allowed. `dst`, `a` and `b` name the same moduli in the same order unless a
@@ -166,6 +204,13 @@ export interface RingKernels {
    * the time where a sum alone would read everything from memory.
    */
   multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void;
+  /** The key-switch products of polynomials over one basis with one key: see {@link KeyProduct}. */
+  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void;
+  /**
+   * dst = (a − NTT(b))·s with one plain residue s per limb: the tail of ModDown and rescale. `b` is in coefficient
+   * domain and of no use afterwards; dst may be a.
+   */
+  subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void;
   /** dst = a with each value of the subring polynomial a written 2^logRun times. */
   expand(dst: Limbs, a: Limbs, logRun: number): void;
 

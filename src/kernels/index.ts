@@ -3,8 +3,26 @@ import type { Backend } from "./backend.ts";
 import { createReferenceBackend } from "./reference/backend.ts";
 import { createWasmBackend } from "./wasm/backend.ts";
 
-export type { Backend, ConversionTable, Limbs, MemoryReport, ProductSums, RingKernels } from "./backend.ts";
+export type {
+  Backend,
+  ConversionTable,
+  DigitSource,
+  KeyProduct,
+  Limbs,
+  MemoryReport,
+  ProductSums,
+  RingKernels,
+  SwitchingKeyLimbs,
+} from "./backend.ts";
 export { limbPadding, maximumPrime, minimumPrime } from "./backend.ts";
+export {
+  availableInstructionSets,
+  createNativeBackend,
+  type InstructionSet,
+  instructionSets,
+  NativeBackend,
+  type NativeBackendOptions,
+} from "./native/backend.ts";
 export { emptyWork, type KernelName, type KernelWork, kernelNames, NullBackend } from "./null/backend.ts";
 export { createReferenceBackend, type ReferenceBackendOptions } from "./reference/backend.ts";
 export * from "./sharded/index.ts";

@@ -5,7 +5,6 @@
  */
 import { invariant } from "../base/validate.ts";
 import type { Backend, ConversionTable, Limbs, RingKernels } from "../kernels/backend.ts";
-import { isSharded } from "../kernels/sharded/exchanges.ts";
 import { conversionTable } from "./conversion.ts";
 import { invertModulo, productModulo } from "./modular.ts";
 import { type Domain, Poly } from "./poly.ts";
@@ -126,17 +125,7 @@ export class Ring {
     this.kernels.convert(lifted, remainder, this.conversion(moduli, kept.moduli));
     const divisor = moduli.map((index) => this.primes[index] as number);
     const inverse = this.scalars(`1/${moduli.join()}`, kept.moduli, (q) => invertModulo(productModulo(divisor, q), q));
-    if (isSharded(this.kernels) && this.kernels.exchanges.inTransforms) {
-      this.kernels.forwardNtt(lifted);
-      this.kernels.subtractMultiplyScalar(dst, kept, lifted, inverse);
-      return;
-    }
-    // Limb by limb, so that the second step finds the first one's result in the cache.
-    for (let i = 0; i < kept.moduli.length; i++) {
-      const limb = lifted.limb(i);
-      this.kernels.forwardNtt(limb);
-      this.kernels.subtractMultiplyScalar(this.limb(dst, i), this.limb(kept, i), limb, inverse.subarray(i, i + 1));
-    }
+    this.kernels.subtractTransformed(dst, kept, lifted, inverse);
   }
 
   /** Limb i of a view. */

@@ -8,12 +8,15 @@ import { Allocator } from "../allocator.ts";
 import {
   type Backend,
   type ConversionTable,
+  type KeyProduct,
   type Limbs,
   limbPadding,
   type MemoryReport,
   type ProductSums,
   type RingKernels,
+  type SwitchingKeyLimbs,
 } from "../backend.ts";
+import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
 
 /**
  * Kinds of kernel work. The unit is one residue, but for transforms (residue · log2 N / 2 butterflies), conversions
@@ -189,6 +192,14 @@ class NullRing implements RingKernels {
   multiplySums(sums: readonly ProductSums[], _accumulate: boolean, logRun: number): void {
     const name = logRun < longRun ? "productSums" : "runSums";
     for (const { dst, a } of sums) this.#count(name, dst[0] as Limbs, dst.length * a.length);
+  }
+
+  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
+    keyProductsByLimbs(this, products, key);
+  }
+
+  subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
+    subtractTransformedByLimbs(this, dst, a, b, scalars);
   }
 
   expand(dst: Limbs): void {

@@ -3,11 +3,14 @@ import { chacha20 } from "@noble/ciphers/chacha.js";
 import {
   type Backend,
   type ConversionTable,
+  type KeyProduct,
   type Limbs,
   limbPadding,
   type ProductSums,
   type RingKernels,
+  type SwitchingKeyLimbs,
 } from "../backend.ts";
+import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
 import { evaluate, interpolate, inverse, modulo, primitiveRoot, reverseBits } from "./arithmetic.ts";
 import type { ReferenceMemory } from "./memory.ts";
 
@@ -152,6 +155,14 @@ export class ReferenceRing implements RingKernels {
 
   multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
     for (const { dst, a, b } of sums) for (const k of dst.keys()) this.multiplySum(dst[k], a, b[k], accumulate, logRun);
+  }
+
+  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
+    keyProductsByLimbs(this, products, key);
+  }
+
+  subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
+    subtractTransformedByLimbs(this, dst, a, b, scalars);
   }
 
   expand(dst: Limbs, a: Limbs, logRun: number): void {

@@ -9,11 +9,14 @@
 import {
   type Backend,
   type ConversionTable,
+  type KeyProduct,
   type Limbs,
   limbPadding,
   type ProductSums,
   type RingKernels,
+  type SwitchingKeyLimbs,
 } from "../backend.ts";
+import { keyProductsByLimbs } from "../key-products.ts";
 import { CoefficientExchange } from "./coefficient-exchange.ts";
 import type { Communicator } from "./communicator.ts";
 import { type Exchanges, noExchanges, type ShardedKernels } from "./exchanges.ts";
@@ -196,6 +199,16 @@ export class CoefficientRing implements ShardedKernels {
       if (dst.length === 1) this.multiplySum(dst[0], a, b[0], accumulate, logRun);
       else this.multiplySumPair(dst[0], dst[1], a, b[0], b[1], accumulate, logRun);
     }
+  }
+
+  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
+    keyProductsByLimbs(this, products, key);
+  }
+
+  /** Limbs are transformed together, in one exchange. */
+  subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
+    this.forwardNtt(b);
+    this.subtractMultiplyScalar(dst, a, b, scalars);
   }
 
   expand(dst: Limbs, a: Limbs, logRun: number): void {

@@ -6,11 +6,14 @@
 import {
   type Backend,
   type ConversionTable,
+  type KeyProduct,
   type Limbs,
   limbPadding,
   type ProductSums,
   type RingKernels,
+  type SwitchingKeyLimbs,
 } from "../backend.ts";
+import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
 import type { Communicator } from "./communicator.ts";
 import type { Exchanges, ShardedKernels } from "./exchanges.ts";
 import { cutAt, productLayout, whole } from "./layout.ts";
@@ -192,6 +195,14 @@ export class LimbRing implements ShardedKernels {
         logRun,
         false,
       );
+  }
+
+  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
+    keyProductsByLimbs(this, products, key);
+  }
+
+  subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
+    subtractTransformedByLimbs(this, dst, a, b, scalars);
   }
 
   expand(dst: Limbs, a: Limbs, logRun: number): void {

@@ -4,9 +4,9 @@
  */
 import { AegisError } from "../../base/errors.ts";
 import { Allocator } from "../allocator.ts";
+import { type ModulusConstants, modulusConstants, powerModulo, smallestGenerator } from "../modulus.ts";
 import { maximumSources } from "./conversion.ts";
 import type { KernelExports } from "./exports.ts";
-import { type ModulusConstants, modulusConstants, powerModulo, smallestGenerator } from "../modulus.ts";
 
 const pageBytes = 65536;
 const maximumPages = 65536;

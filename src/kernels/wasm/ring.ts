@@ -6,14 +6,17 @@
 import {
   type Backend,
   type ConversionTable,
+  type KeyProduct,
   type Limbs,
   limbPadding,
   type ProductSums,
   type RingKernels,
+  type SwitchingKeyLimbs,
 } from "../backend.ts";
+import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
+import { type ModulusConstants, powerModulo, residueSumPlan } from "../modulus.ts";
 import { conversionConstants } from "./conversion.ts";
 import { stagedValues, termWords, type WasmCore } from "./core.ts";
-import { type ModulusConstants, powerModulo, residueSumPlan } from "../modulus.ts";
 
 /**
  * Coefficients of each operand that many sums are worked through at a time: 8 KiB, so that the operands
@@ -291,6 +294,14 @@ export class WasmRing implements RingKernels {
         source,
       );
     }
+  }
+
+  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
+    keyProductsByLimbs(this, products, key);
+  }
+
+  subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
+    subtractTransformedByLimbs(this, dst, a, b, scalars);
   }
 
   expand(dst: Limbs, a: Limbs, logRun: number): void {

@@ -1,0 +1,164 @@
+/**
+ * Kernels that are made of others, limb by limb, so that every limb of a key is read once and each step
+ * finds in the cache what the one before it left: for backends that have no kernel of their own for them.
+ *
+ * This is the loop around the kernels that takes most of a run. Objects here have one shape whatever is
+ * asked for: else compilers specialise it again and again, on cores that devices are working on.
+ */
+import type { DigitSource, KeyProduct, Limbs, RingKernels, SwitchingKeyLimbs } from "./backend.ts";
+import { limbOf } from "./limbs.ts";
+
+/** {@link RingKernels.keyProducts} by the other kernels. */
+export function keyProductsByLimbs(
+  kernels: RingKernels,
+  products: readonly KeyProduct[],
+  key: SwitchingKeyLimbs,
+): void {
+  const [first] = products;
+  if (first === undefined) return;
+  const basis = (first.digits[0] as Limbs).moduli;
+  const factors = products.map((product) => new Factor(product));
+  const scratch = kernels.allocate(scratchLimbs);
+  try {
+    const limbs = new LimbProducts(kernels, key, scratch);
+    for (let i = 0; i < basis.length; i++) {
+      limbs.begin(i);
+      for (let f = 0; f < factors.length; f++) limbs.multiply(factors[f] as Factor, f === 0);
+    }
+  } finally {
+    kernels.release(scratch, scratchLimbs);
+  }
+}
+
+/** {@link RingKernels.subtractTransformed} by the other kernels. */
+export function subtractTransformedByLimbs(
+  kernels: RingKernels,
+  dst: Limbs,
+  a: Limbs,
+  b: Limbs,
+  scalars: Uint32Array,
+): void {
+  for (let i = 0; i < dst.moduli.length; i++) {
+    const limb = limbOf(kernels, b, i);
+    kernels.forwardNtt(limb);
+    kernels.subtractMultiplyScalar(limbOf(kernels, dst, i), limbOf(kernels, a, i), limb, scalars.subarray(i, i + 1));
+  }
+}
+
+/** Two products and their two images under an automorphism. */
+const scratchLimbs = 4;
+
+/** A product whose absent fields are there, as undefined. */
+class Factor {
+  readonly digits: readonly Limbs[];
+  readonly source: DigitSource | undefined;
+  readonly lifted0: Limbs | undefined;
+  readonly lifted1: Limbs | undefined;
+  readonly added: Limbs | undefined;
+  readonly element: number;
+  readonly accumulates: boolean;
+  readonly dst0: Limbs;
+  readonly dst1: Limbs;
+
+  constructor({ digits, source, lifted, added, element, accumulates, dst }: KeyProduct) {
+    this.digits = digits;
+    this.source = source;
+    this.lifted0 = lifted[0];
+    this.lifted1 = lifted[1];
+    this.added = added;
+    this.element = element;
+    this.accumulates = accumulates;
+    this.dst0 = dst[0];
+    this.dst1 = dst[1];
+  }
+}
+
+/** Works one limb at a time; lists of operands are the same ones for every limb. */
+class LimbProducts {
+  readonly #kernels: RingKernels;
+  readonly #key: SwitchingKeyLimbs;
+  readonly #scratch: number;
+  readonly #digits: Limbs[];
+  readonly #keyB: Limbs[];
+  readonly #keyA: Limbs[];
+  #limb = 0;
+  #moduli: readonly number[] = [];
+
+  /** @param scratch address of {@link scratchLimbs} limbs */
+  constructor(kernels: RingKernels, key: SwitchingKeyLimbs, scratch: number) {
+    this.#kernels = kernels;
+    this.#key = key;
+    this.#scratch = scratch;
+    this.#digits = [];
+    this.#keyB = [];
+    this.#keyA = [];
+  }
+
+  /** Goes on to limb i. */
+  begin(i: number): void {
+    const { a, b } = this.#key;
+    this.#limb = i;
+    for (let d = 0; d < b.length; d++) {
+      this.#keyB[d] = limbOf(this.#kernels, b[d] as Limbs, i);
+      this.#keyA[d] = limbOf(this.#kernels, a[d] as Limbs, i);
+    }
+    this.#moduli = (this.#keyB[0] as Limbs).moduli;
+  }
+
+  /** @param streamed whether the key's limbs are read for the first time */
+  multiply(factor: Factor, streamed: boolean): void {
+    const kernels = this.#kernels;
+    const i = this.#limb;
+    const count = factor.digits.length;
+    // A polynomial may have fewer digits than a key of a higher level.
+    this.#digits.length = this.#keyB.length = this.#keyA.length = count;
+    for (let d = 0; d < count; d++) this.#digits[d] = this.#digit(factor, d);
+    const target0 = limbOf(kernels, factor.dst0, i);
+    const target1 = limbOf(kernels, factor.dst1, i);
+    const direct = factor.element === 1 && !factor.accumulates;
+    const product0 = direct ? target0 : this.#at(0);
+    const product1 = direct ? target1 : this.#at(1);
+    kernels.multiplySumPair(product0, product1, this.#digits, this.#keyB, this.#keyA, false, 0, streamed);
+    this.#lift(product0, factor.lifted0);
+    this.#lift(product1, factor.lifted1);
+    if (factor.added !== undefined) kernels.add(product0, product0, limbOf(kernels, factor.added, i));
+    if (direct) return;
+    this.#place(target0, product0, factor, 2);
+    this.#place(target1, product1, factor, 3);
+  }
+
+  /** The present limb of digit d, in NTT domain. */
+  #digit({ digits, source }: Factor, d: number): Limbs {
+    const i = this.#limb;
+    if (source === undefined) return limbOf(this.#kernels, digits[d] as Limbs, i);
+    const range = source.ranges[d] as readonly [number, number];
+    const own = i - this.#key.specialCount;
+    if (own >= range[0] && own < range[1]) return limbOf(this.#kernels, source.poly, own);
+    const limb = limbOf(this.#kernels, digits[d] as Limbs, i);
+    this.#kernels.forwardNtt(limb);
+    return limb;
+  }
+
+  /** Adds P times a polynomial over Q. */
+  #lift(product: Limbs, lifted: Limbs | undefined): void {
+    const { specialCount, liftScalars } = this.#key;
+    const own = this.#limb - specialCount;
+    if (lifted === undefined || own < 0) return;
+    this.#kernels.multiplyScalarAdd(product, limbOf(this.#kernels, lifted, own), liftScalars.subarray(own, own + 1));
+  }
+
+  /** The automorphism, and the sum. */
+  #place(target: Limbs, product: Limbs, { element, accumulates }: Factor, scratch: number): void {
+    let source = product;
+    if (element !== 1) {
+      source = accumulates ? this.#at(scratch) : target;
+      this.#kernels.automorphism(source, product, element);
+    }
+    if (accumulates) this.#kernels.add(target, target, source);
+  }
+
+  /** Limb k of the workspace, with the modulus of the present limb. */
+  #at(k: number): Limbs {
+    return { address: this.#scratch + k * this.#kernels.limbStride, moduli: this.#moduli };
+  }
+}

@@ -1,0 +1,19 @@
+/** Single limbs of a view, without a list of moduli made for each. */
+import type { Limbs, RingKernels } from "./backend.ts";
+
+const singles: (readonly number[])[] = [];
+
+/** `[m]`, the same object for every call. */
+export function singleModulus(m: number): readonly number[] {
+  let single = singles[m];
+  if (single === undefined) {
+    single = Object.freeze([m]);
+    singles[m] = single;
+  }
+  return single;
+}
+
+/** Limb i of a view. */
+export function limbOf(kernels: RingKernels, view: Limbs, i: number): Limbs {
+  return { address: view.address + i * kernels.limbStride, moduli: singleModulus(view.moduli[i] as number) };
+}

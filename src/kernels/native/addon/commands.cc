@@ -1,0 +1,419 @@
+#include "commands.hpp"
+
+#include <cstring>
+
+#include "transform-small.hpp"
+
+namespace aegis {
+
+namespace {
+
+/** Words that a thread takes at a time: some microseconds of work. */
+constexpr std::size_t pieceWords = 8192;
+/**
+ * Sums are worked through a block of coefficients at a time whose operands fit the L2 cache together: memory
+ * gives long runs of one operand about twice as fast as short runs of many in turns.
+ */
+constexpr std::size_t cacheWords = std::size_t{3} << 16;
+constexpr std::size_t leastBlock = 512;
+
+/** Brings words into the cache, one operand after another; the result is of no use but keeps the loads. */
+u32 touch(const u32* words, std::size_t count) {
+  u32 all = 0;
+  for (std::size_t i = 0; i < count; i += 16) all |= words[i];
+  return all;
+}
+
+/** Coefficients of a block of sums that read so many operands. */
+std::size_t blockOf(std::size_t n, std::size_t streams) {
+  std::size_t words = n < pieceWords ? n : pieceWords;
+  while (words > leastBlock && words * streams > cacheWords) words /= 2;
+  return words;
+}
+
+std::size_t strideWords(int logN) { return (static_cast<std::size_t>(1) << logN) + limbPadding / sizeof(u32); }
+
+}  // namespace
+
+/** A command as it lies in the mailbox. */
+struct Machine::Call {
+  explicit Call(const double* mailbox)
+      : code(static_cast<Code>(static_cast<int>(mailbox[0]))),
+        logN(static_cast<int>(mailbox[1])),
+        limbs(static_cast<std::size_t>(mailbox[2])),
+        operands(mailbox + operandsAt),
+        primes(mailbox + limbsAt),
+        perLimb(mailbox + limbsAt + maximumLimbs),
+        list(mailbox + listAt),
+        n(static_cast<std::size_t>(1) << logN),
+        stride(strideWords(logN)) {}
+
+  u32 scalar(std::size_t limb) const { return static_cast<u32>(perLimb[limb]); }
+
+  Code code;
+  int logN;
+  std::size_t limbs;
+  const double* operands;
+  const double* primes;
+  const double* perLimb;
+  const double* list;
+  std::size_t n;
+  /** Words from one limb to the next. */
+  std::size_t stride;
+};
+
+/** body(limb, prime, first word, words) for pieces of every limb. */
+template <class Body>
+void Machine::everyPiece(const Call& call, Body body) {
+  const std::size_t words = call.n < pieceWords ? call.n : pieceWords;
+  const std::size_t pieces = call.n / words;
+  workers.run(call.limbs * pieces, [&](std::size_t task, int) {
+    const std::size_t limb = task / pieces;
+    body(limb, primes[static_cast<std::size_t>(call.primes[limb])], (task % pieces) * words, words);
+  });
+}
+
+void Machine::forwardLimb(u32* x, const Prime& prime, int logN) const {
+  (logN < kernels_.leastLogN ? small::forwardTransform : kernels_.forwardTransform)(x, prime.twiddles[logN], logN, prime.q);
+}
+
+void Machine::transform(const Call& call, bool forward) {
+  u32* const x = arena.words(call.operands[0]);
+  const bool small = call.logN < kernels_.leastLogN;
+  workers.run(call.limbs, [&](std::size_t limb, int) {
+    const Prime& prime = primes[static_cast<std::size_t>(call.primes[limb])];
+    u32* const at = x + limb * call.stride;
+    const u32* const twiddles = prime.twiddles[call.logN];
+    if (forward) forwardLimb(at, prime, call.logN);
+    else (small ? small::inverseTransform : kernels_.inverseTransform)(at, twiddles, call.logN, prime.q, prime.scales[call.logN]);
+  });
+}
+
+/**
+ * Operands: whether results are added to, logRun, number of sums, operands that are read at a time.
+ * The list has for each sum the number of results, that of terms, the results, and for each term its operands.
+ */
+void Machine::sums(const Call& call) {
+  const bool accumulate = call.operands[0] != 0;
+  const int logRun = static_cast<int>(call.operands[1]);
+  const std::size_t count = static_cast<std::size_t>(call.operands[2]);
+  const std::size_t words = blockOf(call.n, static_cast<std::size_t>(call.operands[3]));
+  const std::size_t pieces = call.n / words;
+  const std::size_t compactStride = strideWords(call.logN - logRun);
+  workers.run(call.limbs * pieces, [&](std::size_t piece, int) {
+    const std::size_t limb = piece / pieces;
+    const std::size_t start = (piece % pieces) * words;
+    const Prime& prime = primes[static_cast<std::size_t>(call.primes[limb])];
+    const std::size_t offset = limb * call.stride + start;
+    const std::size_t compact = limb * compactStride + (start >> logRun);
+    thread_local std::vector<const u32*> terms;
+    const double* at = call.list;
+    for (std::size_t s = 0; s < count; s++) {
+      SumTask task{};
+      task.results = static_cast<int>(*at++);
+      task.count = static_cast<std::size_t>(*at++);
+      task.accumulate = accumulate;
+      for (int k = 0; k < task.results; k++) task.dst[k] = arena.words(*at++) + offset;
+      terms.clear();
+      for (std::size_t t = 0; t < task.count; t++) {
+        terms.push_back(arena.words(*at++) + compact);
+        for (int k = 0; k < task.results; k++) terms.push_back(arena.words(*at++) + offset);
+      }
+      task.terms = terms.data();
+      runSum(task, words, prime, logRun);
+    }
+  });
+}
+
+/** A sum over the first `words` coefficients that its pointers point to. */
+void Machine::runSum(SumTask task, std::size_t words, const Prime& prime, int logRun) {
+  const std::size_t operands = static_cast<std::size_t>(1 + task.results);
+  const std::size_t block = blockOf(words, task.count * operands);
+  thread_local std::vector<const u32*> terms;
+  terms.assign(task.terms, task.terms + task.count * operands);
+  task.terms = terms.data();
+  volatile u32 touched = 0;
+  for (std::size_t start = 0; start < words; start += block) {
+    for (std::size_t i = 0; i < terms.size(); i++) touched = touched | touch(terms[i], i % operands == 0 ? block >> logRun : block);
+    kernels_.sum(task, block, prime.q, prime.qInverse, logRun);
+    for (std::size_t i = 0; i < terms.size(); i++) terms[i] += i % operands == 0 ? block >> logRun : block;
+    for (int k = 0; k < task.results; k++) {
+      task.dst[k] += block;
+      if (task.lifted[k] != nullptr) task.lifted[k] += block;
+    }
+    if (task.added != nullptr) task.added += block;
+  }
+}
+
+namespace {
+
+/** Numbers of a factor behind the addresses of its digits, in the list of {@link Code::keyProducts}. */
+struct Factor {
+  const double* digits;
+  /** −1: digits are transformed already. */
+  double source;
+  /** From and to for each digit. */
+  const double* ranges;
+  const double* lifted;
+  double added;
+  u32 element;
+  double table;
+  bool accumulates;
+  const double* dst;
+
+  Factor(const double* at, std::size_t count)
+      : digits(at),
+        source(at[count]),
+        ranges(at + count + 1),
+        lifted(at + 3 * count + 1),
+        added(lifted[2]),
+        element(static_cast<u32>(lifted[3])),
+        table(lifted[4]),
+        accumulates(lifted[5] != 0),
+        dst(lifted + 6) {}
+
+  static std::size_t length(std::size_t count) { return 3 * count + 9; }
+};
+
+}  // namespace
+
+/**
+ * Operands: factors, digits, special primes. The numbers for limbs are P modulo each prime of Q. The list has the
+ * addresses of the key's halves b and a for each digit, then the factors. A thread takes a limb through all steps:
+ * digits are transformed, multiplied, lifted, moved and added while they are in its cache.
+ */
+void Machine::keyProducts(const Call& call) {
+  const std::size_t factors = static_cast<std::size_t>(call.operands[0]);
+  const std::size_t digits = static_cast<std::size_t>(call.operands[1]);
+  const std::size_t special = static_cast<std::size_t>(call.operands[2]);
+  reserveScratch(2 * call.stride);
+  workers.run(call.limbs, [&](std::size_t limb, int thread) {
+    const Prime& prime = primes[static_cast<std::size_t>(call.primes[limb])];
+    const std::size_t offset = limb * call.stride;
+    const std::size_t own = limb - special;
+    u32* const scratch = scratch_[static_cast<std::size_t>(thread)].data();
+    thread_local std::vector<const u32*> terms;
+    for (std::size_t f = 0; f < factors; f++) {
+      const Factor factor(call.list + 2 * digits + f * Factor::length(digits), digits);
+      terms.clear();
+      for (std::size_t d = 0; d < digits; d++) {
+        u32* digit = arena.words(factor.digits[d]) + offset;
+        if (factor.source >= 0) {
+          const bool mine = limb >= special && static_cast<double>(own) >= factor.ranges[2 * d] && static_cast<double>(own) < factor.ranges[2 * d + 1];
+          if (mine) digit = arena.words(factor.source) + own * call.stride;
+          else forwardLimb(digit, prime, call.logN);
+        }
+        terms.push_back(digit);
+        terms.push_back(arena.words(call.list[2 * d]) + offset);
+        terms.push_back(arena.words(call.list[2 * d + 1]) + offset);
+      }
+      u32* const dst[2] = {arena.words(factor.dst[0]) + offset, arena.words(factor.dst[1]) + offset};
+      const bool direct = factor.element == 1 && !factor.accumulates;
+      const bool adds = factor.element == 1 && factor.accumulates;
+      SumTask task{};
+      task.results = 2;
+      task.count = digits;
+      task.terms = terms.data();
+      task.accumulate = adds;
+      task.added = factor.added < 0 ? nullptr : arena.words(factor.added) + offset;
+      for (int k = 0; k < 2; k++) {
+        task.dst[k] = direct || adds ? dst[k] : scratch + static_cast<std::size_t>(k) * call.stride;
+        task.lifted[k] = factor.lifted[k] < 0 || limb < special ? nullptr : arena.words(factor.lifted[k]) + own * call.stride;
+      }
+      if (limb >= special) task.lift = call.scalar(own);
+      runSum(task, call.n, prime, 0);
+      if (factor.element == 1) continue;
+      const u32* const table = arena.words(factor.table);
+      for (int k = 0; k < 2; k++) {
+        if (factor.accumulates) kernels_.permuteAdd(dst[k], task.dst[k], table, 0, call.n, prime.q);
+        else kernels_.permute(dst[k], task.dst[k], table, 0, call.n);
+      }
+    }
+  });
+}
+
+/** Operands: result, minuend, subtrahend in coefficient domain. */
+void Machine::subtractTransformed(const Call& call) {
+  workers.run(call.limbs, [&](std::size_t limb, int) {
+    const Prime& prime = primes[static_cast<std::size_t>(call.primes[limb])];
+    const std::size_t offset = limb * call.stride;
+    u32* const b = arena.words(call.operands[2]) + offset;
+    forwardLimb(b, prime, call.logN);
+    kernels_.subtractMultiplyScalar(arena.words(call.operands[0]) + offset, arena.words(call.operands[1]) + offset, b, call.n,
+                                    prime.q, call.scalar(limb));
+  });
+}
+
+void Machine::reserveScratch(std::size_t words) {
+  scratch_.resize(static_cast<std::size_t>(workers.count()));
+  for (std::vector<u32>& part : scratch_) {
+    if (part.size() < words) part.resize(words);
+  }
+}
+
+/** Operands: result, source, number of the conversion, limbs of the result. */
+void Machine::convert(const Call& call) {
+  u32* const dst = arena.words(call.operands[0]);
+  const u32* const src = arena.words(call.operands[1]);
+  const Conversion& conversion = *conversions[static_cast<std::size_t>(call.operands[2])];
+  const std::size_t words = call.n < conversionBlock ? call.n : conversionBlock;
+  reserveScratch((conversion.sources.size() + 1) * conversionRow);
+  workers.run(call.n / words, [&](std::size_t block, int thread) {
+    const std::size_t start = block * words;
+    volatile u32 touched = 0;
+    for (std::size_t k = 0; k < conversion.sources.size(); k++) touched = touched | touch(src + k * call.stride + start, words);
+    kernels_.convertBlock(dst + start, call.stride, src + start, call.stride, conversion,
+                          scratch_[static_cast<std::size_t>(thread)].data(), words);
+  });
+}
+
+/** Operands: result, source, address of the table, Galois element. */
+void Machine::permute(const Call& call) {
+  u32* const dst = arena.words(call.operands[0]);
+  const u32* const src = arena.words(call.operands[1]);
+  if (call.logN < kernels_.leastPermutedLogN) {
+    const u32 g = static_cast<u32>(call.operands[3]);
+    for (std::size_t limb = 0; limb < call.limbs; limb++) {
+      for (u32 i = 0; i < call.n; i++) {
+        const u32 power = (2 * reverseBits(i, call.logN) + 1) * g;
+        dst[limb * call.stride + i] = src[limb * call.stride + reverseBits((power >> 1) & (call.n - 1), call.logN)];
+      }
+    }
+    return;
+  }
+  const u32* const table = arena.words(call.operands[2]);
+  everyPiece(call, [&](std::size_t limb, const Prime&, std::size_t start, std::size_t words) {
+    kernels_.permute(dst + limb * call.stride, src + limb * call.stride, table, start, words);
+  });
+}
+
+void Machine::run() {
+  const Call call(mailbox);
+  u32* const dst = arena.words(call.operands[0]);
+  const u32* const a = arena.words(call.operands[1]);
+  const u32* const b = arena.words(call.operands[2]);
+  const auto at = [&](std::size_t limb, std::size_t start) { return limb * call.stride + start; };
+  switch (call.code) {
+    case Code::forwardTransform:
+      return transform(call, true);
+    case Code::inverseTransform:
+      return transform(call, false);
+    case Code::copy:
+      return everyPiece(call, [&](std::size_t limb, const Prime&, std::size_t start, std::size_t n) {
+        std::memmove(dst + at(limb, start), a + at(limb, start), n * sizeof(u32));
+      });
+    case Code::zero:
+      return everyPiece(call, [&](std::size_t limb, const Prime&, std::size_t start, std::size_t n) {
+        std::memset(dst + at(limb, start), 0, n * sizeof(u32));
+      });
+    case Code::add:
+      return everyPiece(call, [&](std::size_t limb, const Prime& p, std::size_t start, std::size_t n) {
+        kernels_.add(dst + at(limb, start), a + at(limb, start), b + at(limb, start), n, p.q);
+      });
+    case Code::subtract:
+      return everyPiece(call, [&](std::size_t limb, const Prime& p, std::size_t start, std::size_t n) {
+        kernels_.subtract(dst + at(limb, start), a + at(limb, start), b + at(limb, start), n, p.q);
+      });
+    case Code::negate:
+      return everyPiece(call, [&](std::size_t limb, const Prime& p, std::size_t start, std::size_t n) {
+        kernels_.negate(dst + at(limb, start), a + at(limb, start), n, p.q);
+      });
+    case Code::multiply:
+      return everyPiece(call, [&](std::size_t limb, const Prime& p, std::size_t start, std::size_t n) {
+        kernels_.multiply(dst + at(limb, start), a + at(limb, start), b + at(limb, start), n, p.q, p.qInverse);
+      });
+    case Code::multiplyScalar:
+      return everyPiece(call, [&](std::size_t limb, const Prime& p, std::size_t start, std::size_t n) {
+        kernels_.multiplyScalar(dst + at(limb, start), a + at(limb, start), n, p.q, call.scalar(limb));
+      });
+    case Code::multiplyScalarAdd:
+      return everyPiece(call, [&](std::size_t limb, const Prime& p, std::size_t start, std::size_t n) {
+        kernels_.multiplyScalarAdd(dst + at(limb, start), a + at(limb, start), n, p.q, call.scalar(limb));
+      });
+    case Code::addScalar:
+      return everyPiece(call, [&](std::size_t limb, const Prime& p, std::size_t start, std::size_t n) {
+        kernels_.addScalar(dst + at(limb, start), a + at(limb, start), n, p.q, call.scalar(limb));
+      });
+    case Code::subtractMultiplyScalar:
+      return everyPiece(call, [&](std::size_t limb, const Prime& p, std::size_t start, std::size_t n) {
+        kernels_.subtractMultiplyScalar(dst + at(limb, start), a + at(limb, start), b + at(limb, start), n, p.q,
+                                        call.scalar(limb));
+      });
+    case Code::sums:
+      return sums(call);
+    case Code::expand: {
+      const int logRun = static_cast<int>(call.operands[2]);
+      const std::size_t compact = strideWords(call.logN - logRun);
+      return workers.run(call.limbs, [&](std::size_t limb, int) {
+        kernels_.expand(dst + limb * call.stride, a + limb * compact, call.n, logRun);
+      });
+    }
+    case Code::permute:
+      return permute(call);
+    case Code::convert:
+      return convert(call);
+    case Code::keyProducts:
+      return keyProducts(call);
+    case Code::subtractTransformed:
+      return subtractTransformed(call);
+    case Code::uniform: {
+      u32 state[11];
+      for (int i = 0; i < 11; i++) state[i] = static_cast<u32>(call.list[i]);
+      return kernels_.uniform(dst, call.n, primes[static_cast<std::size_t>(call.primes[0])].q, state);
+    }
+  }
+}
+
+std::size_t Machine::twiddleWords(int logN) const {
+  return logN < kernels_.leastLogN ? small::twiddleWords(logN) : kernels_.twiddleWords(logN);
+}
+
+void Machine::prepareTransform(std::size_t index, int logN, double address, u32 psi, u32 scale) {
+  Prime& prime = primes[index];
+  prime.twiddles[logN] = arena.words(address);
+  prime.scales[logN] = scale;
+  (logN < kernels_.leastLogN ? small::makeTwiddles : kernels_.makeTwiddles)(prime.twiddles[logN], logN, prime.q, psi);
+}
+
+std::size_t Machine::permutationWords(int logN) const {
+  return logN < kernels_.leastPermutedLogN ? 0 : kernels_.permutationWords(logN);
+}
+
+void Machine::makePermutation(int logN, double address, u32 g) {
+  if (logN >= kernels_.leastPermutedLogN) kernels_.makePermutation(arena.words(address), logN, g);
+}
+
+void Machine::fromInt32(double address, const u32* values, int logN, const u32* numbers, std::size_t limbs) {
+  u32* const dst = arena.words(address);
+  workers.run(limbs, [&](std::size_t limb, int) {
+    kernels_.fromInt32(dst + limb * strideWords(logN), values, static_cast<std::size_t>(1) << logN, primes[numbers[limb]].q);
+  });
+}
+
+void Machine::fromDoubles(double address, const double* values, int logN, const u32* numbers, std::size_t limbs) {
+  u32* const dst = arena.words(address);
+  workers.run(limbs, [&](std::size_t limb, int) {
+    const Prime& prime = primes[numbers[limb]];
+    kernels_.fromDoubles(dst + limb * strideWords(logN), values, static_cast<std::size_t>(1) << logN, prime.q, prime.qInverse);
+  });
+}
+
+extern const Kernels portableKernels;
+#if defined(__x86_64__)
+extern const Kernels avx2Kernels;
+extern const Kernels avx512Kernels;
+#endif
+
+const Kernels* kernelsNamed(const char* name) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+  if (avx512 && (name == nullptr || std::strcmp(name, avx512Kernels.name) == 0)) return &avx512Kernels;
+  if (__builtin_cpu_supports("avx2") && (name == nullptr || std::strcmp(name, avx2Kernels.name) == 0)) return &avx2Kernels;
+#endif
+  if (name == nullptr || std::strcmp(name, portableKernels.name) == 0) return &portableKernels;
+  return nullptr;
+}
+
+}  // namespace aegis
