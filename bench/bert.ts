@@ -14,7 +14,7 @@ export type BertResult = Pick<
 
 export async function benchBert(progress: (what: string) => void): Promise<BertResult> {
   progress("encrypted inference");
-  const report = await infer({ model, preset: "bootstrap-16", backend: "wasm" }, text);
+  const report = await infer({ model, preset: "bootstrap-16" }, text);
   const { tokens, label, maxError, security, seconds, counts, memory } = report;
   return {
     model,

@@ -17,13 +17,13 @@ import type { Checkpoint } from "../src/model/index.ts";
 import { checkStrategy, type DeviceMemory, planMemory, planSetting } from "../src/placement/index.ts";
 import { describeOperation, type Program } from "../src/program/index.ts";
 import {
-  defaultDeviceMemory,
   digestOf,
   digestOfCiphertexts,
   measureKernels,
   type PlanRunResult,
   runPlan,
   shareKey,
+  wasmDevices,
 } from "../src/runtime/index.ts";
 import { compile } from "../src/transformer/index.ts";
 import { measurePace, type Pace } from "./ceiling.ts";
@@ -155,7 +155,7 @@ export async function runDevices(options: DevicesOptions, report: (what: string)
     const placed: Placed[] = [];
     for (const { devices, overlap } of cases) {
       const strategy = checkStrategy(devices === 1 ? "aegis" : options.strategy);
-      placed.push(await place(session, { devices, strategy, overlap, memoryBytes: defaultDeviceMemory }));
+      placed.push(await place(session, { devices: wasmDevices(devices), strategy, overlap }));
     }
     const setting = planSetting(program, parameters, digestOf(program), times);
     const planned = placed.map(({ plan }) => planMemory(program, plan, parameters, setting.samples));

@@ -6,19 +6,18 @@ import {
   type EvaluationKey,
   gatherCiphertext,
   insecureRandomness,
+  type Parameters,
   type Randomness,
   scatterCiphertext,
   secureRandomness,
 } from "../ckks/index.ts";
 import { Client } from "../client/index.ts";
 import { embed, referenceForward } from "../model/index.ts";
-import { checkStrategy, maximumDevices } from "../placement/index.ts";
+import { checkStrategy, parsePlan } from "../placement/index.ts";
 import { type Program, parseProgram } from "../program/index.ts";
 import { traceOfRun } from "../report/index.ts";
 import {
   checkCheckpoint,
-  type DeviceKind,
-  defaultDeviceMemory,
   digestOf,
   digestOfCiphertexts,
   type RunIdentity,
@@ -26,29 +25,25 @@ import {
   runPlan,
   shareKey,
 } from "../runtime/index.ts";
-import { Twin } from "../transformer/index.ts";
-import { parseBytes, parseInteger, readParsed } from "./arguments.ts";
+import { type KernelTimes, Twin } from "../transformer/index.ts";
+import { parseInteger, readParsed } from "./arguments.ts";
+import { chooseDevices, type DeviceChoice, measureDevices, openClientBackend } from "./devices.ts";
 import { emphasise, interruptSignal, StatusLine, warn, writeWhole } from "./output.ts";
 import { place } from "./placing.ts";
 import { forgetRandomness, resumableRandomness } from "./resumable.ts";
-import { loadModel, openBackend, prepare } from "./session.ts";
+import { loadModel, prepare } from "./session.ts";
 
-export interface InferenceOptions {
+export interface InferenceOptions extends DeviceChoice {
   /** Checkpoint directory. */
   readonly model: string;
   readonly preset: string;
-  readonly backend: string;
   /** Cut a text that is too long. */
   readonly truncate?: boolean;
   /** Reproducible keys and noise. */
   readonly insecureSeed?: string;
-  /** Thread devices; one by default. */
-  readonly devices?: string;
   readonly strategy?: string;
   /** Send only when something is asked for. */
   readonly overlap?: boolean;
-  /** Backend memory of a device, such as `4GiB`. */
-  readonly memory?: string;
   /** A compiled program, from `aegis compile --out`. */
   readonly program?: string;
   /** A plan, from `aegis plan --out`. */
@@ -66,30 +61,36 @@ export async function infer(options: InferenceOptions, text: string) {
   const start = performance.now();
   const since = (from: number): number => (performance.now() - from) / 1000;
   // What is wrong with the options is said before any work.
-  const devices = devicesOf(options);
+  const plan = options.plan === undefined ? undefined : await readParsed(options.plan, "--plan", "plan", parsePlan);
+  const devices = await chooseDevices(plan === undefined ? options : { ...options, devices: String(plan.devices) });
   const strategy = checkStrategy(options.strategy ?? "aegis");
-  const memoryBytes = memoryOf(options);
   const seed = seedOf(options);
   const signal = interruptSignal();
   const status = new StatusLine();
-  const backend = await openBackend(options.backend);
+  const backend = await openClientBackend(devices);
   try {
     status.show("loading the model");
     const model = await loadModel(options.model);
     const { checkpoint } = model;
     const ids = checkpoint.tokenizer.encode(text, { truncate: options.truncate === true });
     status.show("compiling");
-    const session = await prepare(model, options.preset, ids.length, backend, await programFile(options));
+    let paces: readonly number[] | undefined;
+    const timesOf = async (parameters: Parameters): Promise<KernelTimes> => {
+      const measured = await measureDevices(devices, parameters);
+      paces = measured.paces;
+      return measured.times;
+    };
+    const session = await prepare(model, options.preset, ids.length, backend, timesOf, await programFile(options));
     const { context, compiled } = session;
     const { program } = compiled;
     const { parameters } = context;
     status.show("planning");
     const placed = await place(session, {
       devices,
+      paces,
       strategy,
       overlap: options.overlap !== false,
-      memoryBytes,
-      ...(options.plan === undefined ? {} : { file: options.plan }),
+      ...(plan === undefined ? {} : { plan }),
     });
     const randomness = await randomnessOf(options, seed, ids, runIdentity(program, placed.plan, parameters.spec));
     using client = new Client(context, checkpoint, randomness);
@@ -117,8 +118,7 @@ export async function infer(options: InferenceOptions, text: string) {
         weights: checkpoint,
         keys,
         requirements: placed.requirements,
-        kind: options.backend as DeviceKind,
-        memoryBytes,
+        devices: placed.devices,
         signal,
         forecast: placed.seconds,
         onProgress: (progress) => status.progress(progress),
@@ -220,14 +220,6 @@ function seedOf({ insecureSeed }: InferenceOptions): number | undefined {
 
 async function programFile({ program: path }: InferenceOptions): Promise<Program | undefined> {
   return path === undefined ? undefined : readParsed(path, "--program", "program", parseProgram);
-}
-
-function devicesOf({ devices = "1" }: InferenceOptions): number {
-  return parseInteger("--devices", devices, 1, maximumDevices);
-}
-
-function memoryOf({ memory }: InferenceOptions): number {
-  return memory === undefined ? defaultDeviceMemory : parseBytes("--memory", memory, defaultDeviceMemory);
 }
 
 function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {

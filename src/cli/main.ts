@@ -6,6 +6,7 @@ import { AegisError } from "../base/errors.ts";
 import { accuracyCommand } from "./commands/accuracy.ts";
 import { calibrateCommand } from "./commands/calibrate.ts";
 import { compileCommand } from "./commands/compile.ts";
+import { devicesCommand } from "./commands/devices.ts";
 import { paramsCommand } from "./commands/params.ts";
 import { planCommand } from "./commands/plan.ts";
 import { profileCommand } from "./commands/profile.ts";
@@ -33,6 +34,7 @@ for (const make of [
   simulateCommand,
   recommendCommand,
   reportCommand,
+  devicesCommand,
   profileCommand,
   paramsCommand,
 ]) {

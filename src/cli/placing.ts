@@ -7,16 +7,21 @@ import {
   makePlan,
   maximumDevices,
   type Plan,
-  parsePlan,
   planSetting,
   playPlan,
   type StrategyName,
   verifyPlan,
 } from "../placement/index.ts";
 import type { Program } from "../program/index.ts";
-import { digestOf, type NeededKey, planRequirements, type Requirements, requireRunnable } from "../runtime/index.ts";
+import {
+  type DeviceSetup,
+  digestOf,
+  type NeededKey,
+  planRequirements,
+  type Requirements,
+  requireRunnable,
+} from "../runtime/index.ts";
 import { referenceTimes } from "../transformer/index.ts";
-import { readParsed } from "./arguments.ts";
 import { formatBytes } from "./output.ts";
 import { pagingSeconds, type Session } from "./session.ts";
 
@@ -28,15 +33,18 @@ const spare = "memory";
 const patienceMilliseconds = 10_000;
 
 export interface PlaceOptions {
-  readonly devices: number;
+  /** What the plan runs on. */
+  readonly devices: readonly DeviceSetup[];
+  /** Where devices differ: seconds of each for what takes the first one. */
+  readonly paces?: readonly number[] | undefined;
   readonly strategy: StrategyName;
   readonly overlap: boolean;
-  readonly memoryBytes: number;
-  /** A plan file in place of planning. */
-  readonly file?: string;
+  /** A plan in place of planning. */
+  readonly plan?: Plan;
 }
 
 export interface Placed {
+  readonly devices: readonly DeviceSetup[];
   readonly plan: Plan;
   readonly requirements: readonly Requirements[];
   /** Keys of all devices. */
@@ -62,24 +70,38 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
   requireRunnable(options.strategy);
   // Planned with the times of the reference machine: measured ones differ from run to run, and a run that is
   // taken up again must have the plan that it was begun with.
-  const planned = lazily(() => planSetting(program, parameters, digest, referenceTimes));
-  const planFor = (devices: number): Plan => makePlan(program, planned(), { ...options, devices, spare }).plan;
-  const plan = options.file === undefined ? planFor(options.devices) : await planFile(options.file, program, digest);
-  const timeline = playPlan(program, plan, planSetting(program, parameters, digest, times).costs);
+  const { strategy, overlap, paces } = options;
+  const planned = lazily(() => planSetting(program, parameters, digest, referenceTimes, paces));
+  const memoryBytes = options.devices.map((device) => device.memoryBytes);
+  const least = Math.min(...memoryBytes);
+  const planFor = (devices: number): Plan => {
+    const memory = devices === memoryBytes.length ? memoryBytes : least;
+    return makePlan(program, planned(), { strategy, overlap, memoryBytes: memory, devices, spare }).plan;
+  };
+  const plan =
+    options.plan === undefined ? planFor(options.devices.length) : checkedPlan(options.plan, program, digest);
+  if (plan.devices !== options.devices.length)
+    throw new AegisError("plan", `--plan: made for ${plan.devices} devices, --device names ${options.devices.length}`);
+  const timeline = playPlan(program, plan, planSetting(program, parameters, digest, times, paces).costs);
+  const memoryOf = (rank: number): number => memoryBytes[rank] ?? least;
   const fitting = (needed: readonly Requirements[]): boolean =>
-    needed.every((one) => leastBytes(one) <= options.memoryBytes);
+    needed.every((one, rank) => leastBytes(one) <= memoryOf(rank));
   let { devices: requirements } = await planRequirements(program, parameters, plan);
   if (!fitting(requirements))
     ({ devices: requirements } = await planRequirements(program, parameters, plan, { releaseTransforms: true }));
   if (!fitting(requirements)) {
-    const fullest = requirements.reduce((a, b) => (leastBytes(b) > leastBytes(a) ? b : a));
+    const excess = requirements.map((one, rank) => leastBytes(one) - memoryOf(rank));
+    const rank = excess.indexOf(Math.max(...excess));
+    const fullest = requirements[rank] as Requirements;
     const fits = async (devices: number): Promise<boolean> => {
       const other = planFor(devices);
-      return fitting((await planRequirements(program, parameters, other, { releaseTransforms: true })).devices);
+      const needed = (await planRequirements(program, parameters, other, { releaseTransforms: true })).devices;
+      return needed.every((one) => leastBytes(one) <= least);
     };
-    throw await doesNotFit(requirements.indexOf(fullest), fullest, options.memoryBytes, plan.devices, fits);
+    throw await doesNotFit(rank, fullest, memoryOf(rank), plan.devices, fits);
   }
   return {
+    devices: options.devices,
     plan,
     requirements,
     keys: union(requirements),
@@ -87,7 +109,7 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
     seconds: timeline.operations,
     expectedSeconds: Math.max(
       ...requirements.map(
-        (needed, rank) => (timeline.devices[rank]?.end ?? 0) + pagingSeconds(session, needed, options.memoryBytes),
+        (needed, rank) => (timeline.devices[rank]?.end ?? 0) + pagingSeconds(session, needed, memoryOf(rank)),
       ),
     ),
     forecast: requirements.map(({ workBytes, activationBytes }, rank) => ({
@@ -98,8 +120,7 @@ export async function place(session: Session, options: PlaceOptions): Promise<Pl
   };
 }
 
-async function planFile(path: string, program: Program, digest: string): Promise<Plan> {
-  const plan = await readParsed(path, "--plan", "plan", parsePlan);
+function checkedPlan(plan: Plan, program: Program, digest: string): Plan {
   requireRunnable(checkStrategy(plan.strategy));
   verifyPlan(program, digest, plan);
   return plan;

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { AegisError } from "../base/errors.ts";
 import { bootstrapLevels } from "../circuits/index.ts";
 import { Context, Parameters, preset } from "../ckks/index.ts";
-import { type Backend, type BackendName, backendNames, createBackend } from "../kernels/index.ts";
+import type { Backend } from "../kernels/index.ts";
 import { type Checkpoint, loadCheckpoint, type ModelConfig } from "../model/index.ts";
 import { type Program, verifyProgram } from "../program/index.ts";
-import { keyBudget, keyTraffic, measureKernels, measurePaging, type Requirements } from "../runtime/index.ts";
+import { keyBudget, keyTraffic, measurePaging, type Requirements } from "../runtime/index.ts";
 import {
   type Calibration,
   type Compiled,
@@ -101,16 +101,6 @@ export function checkProgram(program: Program, checkpoint: string, parameters: P
   });
 }
 
-export async function openBackend(name: string): Promise<Backend> {
-  if (!(backendNames as readonly string[]).includes(name)) {
-    throw new AegisError(
-      "argument",
-      `--backend: expected one of ${backendNames.join(", ")}, got ${JSON.stringify(name)}`,
-    );
-  }
-  return createBackend(name as BackendName);
-}
-
 export interface Session {
   readonly context: Context;
   readonly times: KernelTimes;
@@ -118,8 +108,9 @@ export interface Session {
 }
 
 /**
- * Measures the machine and compiles for a text of `length` tokens.
+ * Compiles for a text of `length` tokens.
  *
+ * @param timesOf measures the device that will run it, for parameters of this ring
  * @param given a program that was compiled before; throws `program` when it is not for this model, length and preset
  */
 export async function prepare(
@@ -127,6 +118,7 @@ export async function prepare(
   presetName: string,
   length: number,
   backend: Backend,
+  timesOf: (parameters: Parameters) => Promise<KernelTimes>,
   given?: Program,
 ): Promise<Session> {
   const { config } = model.checkpoint;
@@ -138,7 +130,7 @@ export async function prepare(
   }
   if (given !== undefined) checkProgram(given, model.checkpoint.digest, parameters, length);
   const context = new Context(parameters, backend);
-  const times = measureKernels(backend, parameters.logN, parameters.primes);
+  const times = await timesOf(parameters);
   const compiled =
     given === undefined
       ? compile(config, model.calibration, parameters, { length, times })

@@ -1,7 +1,6 @@
 /** The kernel layer: the interface, its implementations, and a way to choose one by name. */
 import type { Backend } from "./backend.ts";
-import { createReferenceBackend } from "./reference/backend.ts";
-import { createWasmBackend } from "./wasm/backend.ts";
+import { openDevice } from "./devices.ts";
 
 export type {
   Backend,
@@ -16,6 +15,19 @@ export type {
 } from "./backend.ts";
 export { limbPadding, maximumPrime, minimumPrime } from "./backend.ts";
 export {
+  type DeviceKind,
+  type DeviceOptions,
+  type DeviceReport,
+  type DeviceSpec,
+  describeDevice,
+  deviceKinds,
+  deviceMemory,
+  fastestDevice,
+  listDevices,
+  openDevice,
+  parseDevice,
+} from "./devices.ts";
+export {
   availableInstructionSets,
   createNativeBackend,
   type InstructionSet,
@@ -25,14 +37,15 @@ export {
 } from "./native/backend.ts";
 export { emptyWork, type KernelName, type KernelWork, kernelNames, NullBackend } from "./null/backend.ts";
 export { createReferenceBackend, type ReferenceBackendOptions } from "./reference/backend.ts";
+export { checkWord, expectedCheck, selfCheck } from "./self-check.ts";
 export * from "./sharded/index.ts";
 export { createWasmBackend, type WasmBackendOptions } from "./wasm/backend.ts";
 
-/** Names of the backends. */
-export const backendNames = ["wasm", "reference"] as const;
+/** Names of the backends that run anywhere Node does. */
+export const backendNames = ["wasm", "native", "reference"] as const;
 export type BackendName = (typeof backendNames)[number];
 
-/** Makes a backend with its default options. */
+/** Makes a backend with its default options. Throws `device` for a native one where it was not built. */
 export async function createBackend(name: BackendName): Promise<Backend> {
-  return name === "wasm" ? createWasmBackend() : createReferenceBackend();
+  return openDevice({ kind: name });
 }

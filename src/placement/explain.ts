@@ -18,7 +18,7 @@ export interface Explanation {
 }
 
 export function explain(program: Program, modes: readonly Mode[], options: SearchOptions): Explanation[] {
-  const search = new Search(program, options.devices);
+  const search = new Search(program, options.devices, options.costs.paces);
   const unit = { feedForward: 1, selfAttention: 1, other: 1 };
   /** What the search itself takes modes to cost: seconds, and what the price of a byte adds. */
   const weigh = (chosen: readonly Mode[]): { seconds: number; bytes: number } => {

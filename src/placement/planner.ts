@@ -87,8 +87,8 @@ export interface PlanOptions {
   readonly spare?: Spare;
   /** Bytes of sums that an operation may work on at a time; by default what the memory allows. */
   readonly chunkBytes?: number;
-  /** Memory of a device; plans that need more are taken only where none needs less. */
-  readonly memoryBytes?: number;
+  /** Memory of a device, or of each; plans that need more are taken only where none needs less. */
+  readonly memoryBytes?: number | readonly number[];
 }
 
 /** A plan and what is expected of it. */
@@ -135,13 +135,18 @@ function bytesSent({ bytes }: Candidate): number {
   return bytes.total;
 }
 
+/** What is said of other numbers of devices is of no use for this one. */
+function pacesOf({ paces }: PlanCosts, devices: number): readonly number[] | undefined {
+  return paces?.length === devices ? paces : undefined;
+}
+
 /** Searches of one program, kept for all that is planned with one setting. */
 const searches = new WeakMap<PlanSetting, Map<number, Search>>();
 
 function searchOf(program: Program, setting: PlanSetting, devices: number): Search {
   const known = searches.get(setting) ?? new Map<number, Search>();
   searches.set(setting, known);
-  const search = known.get(devices) ?? new Search(program, devices);
+  const search = known.get(devices) ?? new Search(program, devices, pacesOf(setting.costs, devices));
   known.set(devices, search);
   return search;
 }
@@ -394,7 +399,9 @@ class Planner {
 
   #fits(candidate: Candidate): boolean {
     const { memoryBytes = Number.POSITIVE_INFINITY } = this.#options;
-    return this.#memory(candidate).every((memory) => leastMemory(memory) <= memoryBytes);
+    const of = (device: number): number =>
+      typeof memoryBytes === "number" ? memoryBytes : (memoryBytes[device] ?? Number.POSITIVE_INFINITY);
+    return this.#memory(candidate).every((memory, device) => leastMemory(memory) <= of(device));
   }
 
   /** Bytes of ciphertexts and workspace on the fullest device. */
@@ -436,7 +443,7 @@ class Planner {
   }
 
   #modes(strategy: StrategyName, chunks: ChunkSize, prices: Prices = free): readonly Mode[] {
-    const { memoryBytes } = this.#options;
+    const memoryBytes = smallest(this.#options.memoryBytes);
     const options = this.#searchOptions(strategy, chunks, prices);
     if (memoryBytes === undefined) return this.#search.run(options).modes;
     try {
@@ -490,8 +497,14 @@ function canCut(name: ShardingName, chain: Parameters, devices: number): boolean
   }
 }
 
+/** Memory of the device that has least. */
+function smallest(memory: PlanOptions["memoryBytes"]): number | undefined {
+  return memory === undefined || typeof memory === "number" ? memory : Math.min(...memory);
+}
+
 /** Chunk sizes to try, largest first. */
-function chunkSizes({ chunkBytes, memoryBytes, spare = defaultSpare }: PlanOptions): ChunkSize[] {
+function chunkSizes({ chunkBytes, memoryBytes: memory, spare = defaultSpare }: PlanOptions): ChunkSize[] {
+  const memoryBytes = smallest(memory);
   if (chunkBytes !== undefined) return [{ chunkBytes }];
   if (memoryBytes === undefined) return [{ chunkBytes: defaultChunkBytes }];
   const sizes = [4, 16, 32, 64].map((part) => memoryBytes / part).concat(defaultChunkBytes);

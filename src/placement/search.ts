@@ -22,6 +22,7 @@ import { type ChunkOptions, chunkBytesOf, chunksOf } from "./chunking.ts";
 import { residentBytes } from "./held-sizes.ts";
 import { type Holding, Holdings } from "./holdings.ts";
 import { type ModuleName, moduleOf } from "./plan.ts";
+import type { Paces } from "./shares.ts";
 import { Sharing } from "./sharing.ts";
 import { ciphertextBytes, type RingSizes, sumBytes } from "./sizes.ts";
 import { isCut, type Mode, type StrategyName, shardingOfMode, shardingsOf } from "./strategies.ts";
@@ -74,9 +75,9 @@ export class Search {
   /** Tensors that are still to be read, before each operation and after the last. */
   readonly #live: readonly (readonly string[])[];
 
-  constructor(program: Program, devices: number) {
+  constructor(program: Program, devices: number, paces?: Paces) {
     this.#program = program;
-    this.sharing = new Sharing(program, devices);
+    this.sharing = new Sharing(program, devices, paces);
     this.#holdings = new Holdings(this.sharing);
     this.#live = liveTensors(program);
   }
@@ -193,7 +194,7 @@ export class Search {
             (devices[d] as number) +
             (sums === undefined ? of("whole", part) : of("sums", sums[d]) + of("finish", part));
       }
-      seconds = Math.max(...devices);
+      seconds = Math.max(...devices.map((own, d) => own * (costs.paces?.[d] ?? 1)));
       this.#seconds.set(key, seconds);
     }
     return seconds;
@@ -210,7 +211,7 @@ export class Search {
         const part = owned[0] as Part;
         const step = { operation: index, sharding: shardingOfMode(mode) as ShardingName, part };
         const { compute, communication, bytes } = costs.cut(step, devices);
-        cost.seconds += compute + communication;
+        cost.seconds += compute * Math.max(1, ...(costs.paces ?? [])) + communication;
         for (const sent of Object.values(bytes)) cost.bytes += sent;
       }
       this.#cuts.set(key, cost);

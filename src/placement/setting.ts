@@ -31,6 +31,8 @@ export interface Machine {
   readonly cutTimes?: (devices: number) => KernelTimes;
   /** Seconds that each kernel takes longer on a limb that is cut. */
   readonly callSeconds: number;
+  /** See {@link PlanCosts.paces}. */
+  readonly paces?: readonly number[] | undefined;
 }
 
 /**
@@ -39,17 +41,24 @@ export interface Machine {
  */
 const threadCallSeconds = 1.7e-6;
 
-/** Threads of one host. */
-export function threadMachine(times: KernelTimes): Machine {
-  return { times, link: threadLink, barrier: threadBarrier, callSeconds: threadCallSeconds };
+/** Threads of one host, some slower than those of `times` where `paces` says so. */
+export function threadMachine(times: KernelTimes, paces?: readonly number[]): Machine {
+  return { times, link: threadLink, barrier: threadBarrier, callSeconds: threadCallSeconds, paces };
 }
 
 /**
  * @param digest SHA-256 of the program
  * @param times seconds of kernel work on a thread of one host
+ * @param paces where its devices differ
  */
-export function planSetting(program: Program, parameters: Parameters, digest: string, times: KernelTimes): PlanSetting {
-  return planSettingOn(program, parameters, digest, threadMachine(times));
+export function planSetting(
+  program: Program,
+  parameters: Parameters,
+  digest: string,
+  times: KernelTimes,
+  paces?: readonly number[],
+): PlanSetting {
+  return planSettingOn(program, parameters, digest, threadMachine(times, paces));
 }
 
 /** @param digest SHA-256 of the program */
@@ -75,6 +84,7 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
     bootstrapInput: lowestInput(parameters),
     digest,
     costs: {
+      paces: machine.paces,
       link,
       cut: ({ operation, sharding, part }, devices) =>
         cut(sharding, devices).of(program.operations[operation] as Operation, part),

@@ -6,7 +6,7 @@ import { type Operation, type Part, type Program, range, readsOf, shapeOf, type 
 import { cutResults, isSumming } from "../transformer/index.ts";
 import { bootstrapShares } from "./pair-shares.ts";
 import type { Move } from "./plan.ts";
-import { axisShares, owned } from "./shares.ts";
+import { axisShares, evenPaces, owned, type Paces } from "./shares.ts";
 import type { Mode } from "./strategies.ts";
 
 /** The parts of an operation by device; `summed` in sums, absent in whole parts. */
@@ -36,6 +36,7 @@ const mostPieces = 8;
 export class Sharing {
   readonly program: Program;
   readonly devices: number;
+  readonly #paces: Paces;
   readonly #parts = new Map<string, OperationParts>();
   readonly #whole = new Map<string, Chunk>();
   readonly #chunks = new Map<string, readonly Chunk[]>();
@@ -45,9 +46,11 @@ export class Sharing {
   readonly #reads = new Map<string, readonly (readonly (readonly number[])[])[]>();
   readonly #makers = new Map<string, readonly (readonly (readonly number[])[])[]>();
 
-  constructor(program: Program, devices: number) {
+  /** @param paces by which shares are cut: see {@link PlanCosts.paces} */
+  constructor(program: Program, devices: number, paces: Paces = evenPaces(devices)) {
     this.program = program;
     this.devices = devices;
+    this.#paces = paces;
   }
 
   parts(operation: Operation, mode: Mode): OperationParts {
@@ -151,16 +154,17 @@ export class Sharing {
   #share(operation: Operation, mode: Mode): OperationParts {
     const { geometry, tensors } = this.program;
     const { devices } = this;
+    const paces = this.#paces;
     const byOutput =
       operation.kind === "bootstrap" && mode === "axis"
         ? bootstrapShares(
             operation.inputs.map((name) => tensors[name] as Tensor),
-            devices,
+            paces,
           )
-        : this.#outputs(operation).map((tensor, o) => owned(geometry, tensor, o, mode, devices));
+        : this.#outputs(operation).map((tensor, o) => owned(geometry, tensor, o, mode, paces));
     const results = range(devices).map((d) => byOutput.map((shares) => shares[d] as number[]));
     if (!mode.startsWith("summed") || !isSumming(this.program, operation)) return { results, summed: undefined };
-    return { results, summed: axisShares(geometry, tensors[operation.inputs[0] as string] as Tensor, devices) };
+    return { results, summed: axisShares(geometry, tensors[operation.inputs[0] as string] as Tensor, paces) };
   }
 
   #chunk(operation: Operation, { summed }: OperationParts, results: OperationParts["results"]): Chunk {

@@ -6,6 +6,7 @@
 import { ciphertextsOf, type Operation, type Part, type Program, readsOf, type Tensor } from "../program/index.ts";
 import type { CutCost } from "./cut.ts";
 import type { ComputeStep, CutStep, Phase, Plan, ReshapeStep, TransferStep } from "./plan.ts";
+import type { Paces } from "./shares.ts";
 
 /** What steps cost. */
 export interface PlanCosts {
@@ -17,6 +18,8 @@ export interface PlanCosts {
    */
   cut(step: CutWork, devices: number): CutCost;
   readonly link: Link;
+  /** Seconds that each device takes for what costs one here, where devices differ; 1 for each by default. */
+  readonly paces?: Paces | undefined;
 }
 
 /** What a step on cut ciphertexts computes. */
@@ -117,7 +120,8 @@ class Player {
     for (const [device, part] of parts.entries()) {
       if (part === null) continue;
       const ready = phase === "finish" ? this.#summed(operation, part, device) : this.#read(operation, part, device);
-      const end = this.#work(device, index, ready, this.#costs.compute(index, phase, part));
+      const seconds = this.#costs.compute(index, phase, part) * this.#pace(device);
+      const end = this.#work(device, index, ready, seconds);
       for (const [o, name] of operation.outputs.entries()) {
         const times = this.#of(phase === "sums" ? this.#sums : this.#arrivals, name)[device] as Float64Array;
         for (const number of part.outputs[o] as readonly number[]) times[number] = end;
@@ -125,13 +129,17 @@ class Player {
     }
   }
 
+  #pace(device: number): number {
+    return this.#costs.paces?.[device] ?? 1;
+  }
+
+  /** Shares of cut ciphertexts are equal, whatever devices are: the slowest is waited for. */
   cut(step: CutStep): void {
     const start = this.#latest();
     const { compute, communication } = this.#costs.cut(step, this.#plan.devices);
-    for (const [device, time] of this.#devices.entries()) {
-      this.#work(device, step.operation, start, compute);
-      this.#work(device, step.operation, time.end + communication, 0);
-    }
+    for (const device of this.#devices.keys()) this.#work(device, step.operation, start, compute * this.#pace(device));
+    const end = this.#latest() + communication;
+    for (const device of this.#devices.keys()) this.#work(device, step.operation, end, 0);
   }
 
   /** A scatter waits for what is whole; a gather is an all-gather that everybody waits for. */

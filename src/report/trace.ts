@@ -101,11 +101,11 @@ export function traceOf(
 }
 
 /** What devices of a real run did when. */
-export function traceOfRun(program: Program, devices: readonly Pick<DeviceReport, "activities" | "kind">[]): Trace {
+export function traceOfRun(program: Program, devices: readonly Pick<DeviceReport, "activities" | "device">[]): Trace {
   const events: (Slice | Label)[] = [];
   const threads = ["compute", "communicate"] as const;
-  for (const [pid, { kind, activities }] of devices.entries()) {
-    events.push({ name: "process_name", ph: "M", pid, args: { name: `device ${pid} (${kind})` } });
+  for (const [pid, { device, activities }] of devices.entries()) {
+    events.push({ name: "process_name", ph: "M", pid, args: { name: `device ${pid} (${device})` } });
     for (const [tid, name] of threads.entries())
       events.push({ name: "thread_name", ph: "M", pid, tid, args: { name } });
     for (const { operation, kind, begin, end, waited } of activities) {

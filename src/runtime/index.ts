@@ -4,7 +4,7 @@ export { checkCheckpoint } from "./checkpoint.ts";
 export { type RunIdentity, runIdentity } from "./checkpoint-manifest.ts";
 export { measureCopies } from "./copy-speed.ts";
 export { CountingKeys, type KeyUses } from "./counting-keys.ts";
-export { type DeviceKind, deviceKinds } from "./device/messages.ts";
+export type { DeviceSetup } from "./device/messages.ts";
 export { requireRunnable } from "./device/sharding.ts";
 export { digestOf, digestOfCiphertexts } from "./digest.ts";
 export {
@@ -26,4 +26,5 @@ export {
   type PlanRunResult,
   runPlan,
   shareKey,
+  wasmDevices,
 } from "./run-plan.ts";

@@ -11,8 +11,10 @@ test("the same words on a reference device", async () => {
   const input = client.encrypt(small.program, small.model.ids(one.length));
   const { output: expected } = await server.infer(input);
   const plan = planOf(small, prefer(small, "single"), { devices: 1, overlap: true });
-  const { output, devices } = await server.inferOn(plan, input.map(gatherCiphertext), { kind: "reference" });
+  const { output, devices } = await server.inferOn(plan, input.map(gatherCiphertext), {
+    devices: [{ kind: "reference", memoryBytes: 2 ** 30, threads: 1 }],
+  });
   expect(output.map(digestOfWords)).toEqual(expected.map((a) => digestOfWords(gatherCiphertext(a))));
-  expect(devices.map(({ kind }) => kind)).toEqual(["reference"]);
+  expect(devices.map(({ device }) => device)).toEqual(["reference"]);
   small.backend.dispose();
 });

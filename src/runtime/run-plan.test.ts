@@ -11,7 +11,7 @@ import { digestOfWords, planCases, planOf, prefer } from "../../test/support/pla
 import { parties, type SmallProgram, smallProgram, twinLogits } from "../../test/support/run.ts";
 import { gatherCiphertext, scatterCiphertext, type WholeCiphertext } from "../ckks/index.ts";
 import { bytesOf, type Plan } from "../placement/index.ts";
-import { type PlanRunResult, type Progress, planRequirements } from "./index.ts";
+import { type PlanRunResult, type Progress, planRequirements, wasmDevices } from "./index.ts";
 
 type Parties = ReturnType<typeof parties>;
 type DeviceRunOptions = NonNullable<Parameters<Parties["server"]["inferOn"]>[2]>;
@@ -40,7 +40,11 @@ async function run(plan: Plan, options: DeviceRunOptions = {}, releaseTransforms
   const { devices: requirements, sent } = await planRequirements(small.program, parameters, plan, {
     releaseTransforms,
   });
-  const result = await server.inferOn(plan, input, { requirements, memoryBytes, ...options });
+  const result = await server.inferOn(plan, input, {
+    requirements,
+    devices: wasmDevices(plan.devices, memoryBytes),
+    ...options,
+  });
   expect(result.output.map(digestOfWords)).toEqual(expected);
   const { plannedBytes, measuredBytes, byCollective, byModule } = result.communication;
   expect(measuredBytes).toBe(plannedBytes);
@@ -75,7 +79,7 @@ test("three devices without overlap; what comes back can be decrypted", async ()
   for (const [i, logit] of twinLogits(small).entries())
     expect(Math.abs(logits[i] - logit) / norm).toBeLessThan(2 ** -12);
   for (const {
-    kind,
+    device,
     peakBytes,
     workBytes,
     activationBytes,
@@ -84,7 +88,7 @@ test("three devices without overlap; what comes back can be decrypted", async ()
     computeSeconds,
     exposedCommSeconds,
   } of devices) {
-    expect(kind).toBe("wasm");
+    expect(device).toBe("wasm");
     expect(workBytes).toBeGreaterThan(0);
     expect(workBytes).toBeLessThan(peakBytes);
     expect(activationBytes).toBeGreaterThan(0);
@@ -139,7 +143,7 @@ test("a run that is put down, and taken up where all devices had saved it", asyn
 
 test("a device with too little memory names itself and the operation", async () => {
   const plan = planOf(small, prefer(small, "axis"), { devices: 2, overlap: true });
-  await expect(server.inferOn(plan, input, { memoryBytes: 2 ** 22 })).rejects.toMatchObject({
+  await expect(server.inferOn(plan, input, { devices: wasmDevices(2, 2 ** 22) })).rejects.toMatchObject({
     code: "memory",
     device: expect.stringMatching(/^wasm [01]$/),
     path: expect.arrayContaining([expect.stringMatching(/^layer 0 → /)]),

@@ -5,7 +5,7 @@
 import { AegisError } from "../base/errors.ts";
 import { lengthIs } from "../base/validate.ts";
 import type { EvaluationKey, KeyName, Parameters, WholeCiphertext } from "../ckks/index.ts";
-import { collectiveNames } from "../kernels/index.ts";
+import { collectiveNames, describeDevice } from "../kernels/index.ts";
 import { bytesOf, inputNumbers, moduleNames, type Plan, usesOf } from "../placement/index.ts";
 import {
   ciphertextsOf,
@@ -20,7 +20,7 @@ import { CheckpointFolder } from "./checkpoint.ts";
 import { damagedManifest, identityOf } from "./checkpoint-manifest.ts";
 import type { KeyUses } from "./counting-keys.ts";
 import { boundaries } from "./device/boundaries.ts";
-import type { DeviceInput, DeviceKind, DeviceMessage, DeviceResult, DeviceStart } from "./device/messages.ts";
+import type { DeviceInput, DeviceMessage, DeviceResult, DeviceSetup, DeviceStart } from "./device/messages.ts";
 import type { Activity } from "./device/recorder.ts";
 import { keyBudget, type Requirements } from "./dry-run.ts";
 import { type Progress, progress } from "./run.ts";
@@ -29,6 +29,12 @@ import { ThreadPool } from "./threads/pool.ts";
 
 /** Backend memory of a device by default: all that WebAssembly gives. */
 export const defaultDeviceMemory = 2 ** 32;
+
+/** So many WebAssembly devices, which run anywhere. */
+export function wasmDevices(count: number, memoryBytes = defaultDeviceMemory): DeviceSetup[] {
+  return range(count).map(() => ({ kind: "wasm", memoryBytes, threads: 1 }));
+}
+
 /** Shared memory for messages: of each device, and the most that there can be. */
 const arenaBytes = 2 ** 28;
 const largestArena = 2 ** 33;
@@ -45,9 +51,8 @@ export interface PlanRun {
   readonly keys: readonly EvaluationKey[];
   /** What each device needs, from the dry run. */
   readonly requirements: readonly Requirements[];
-  readonly kind?: DeviceKind;
-  /** Backend memory of each device. */
-  readonly memoryBytes?: number;
+  /** As many as the plan has; by default {@link wasmDevices}. */
+  readonly devices?: readonly DeviceSetup[];
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
   /** Seconds expected of each operation. */
@@ -61,7 +66,9 @@ export interface PlanRun {
 
 /** One device's figures. */
 export interface DeviceReport {
-  readonly kind: DeviceKind;
+  /** Such as `wasm` or `native:avx2`. */
+  readonly device: string;
+  readonly threads: number;
   readonly peakBytes: number;
   /** Most bytes beside keys: ciphertexts, weights, workspace. */
   readonly workBytes: number;
@@ -116,8 +123,9 @@ export function shareKey(key: EvaluationKey): EvaluationKey {
  *   throw, `memory` where a device has too little, with the device and the operation
  */
 export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): Promise<PlanRunResult> {
-  const { program, plan, parameters, weights, kind = "wasm", memoryBytes = defaultDeviceMemory } = run;
+  const { program, plan, parameters, weights, devices = wasmDevices(plan.devices) } = run;
   lengthIs("requirements", run.requirements, plan.devices);
+  lengthIs("devices", devices, plan.devices);
   let failure: AegisError | undefined;
   const folder =
     run.checkpoint === undefined
@@ -136,12 +144,11 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
   const pool = new ThreadPool({
     size: plan.devices,
     module: moduleUrl(import.meta.url, "./device/thread"),
-    deviceName: kind,
+    deviceName: (rank) => describeDevice(devices[rank] as DeviceSetup),
     describeOperation: (id) => describeOperation(program.operations[id] as Operation),
     fabric: { arenaBytes: Math.min(largestArena, plan.devices * arenaBytes) },
     data: (rank): DeviceStart => ({
-      kind,
-      memoryBytes,
+      device: devices[rank] as DeviceSetup,
       spec: parameters.spec,
       program,
       plan,
@@ -151,7 +158,7 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
         pooler: weights.pooler,
         classifier: weights.classifier,
       },
-      ...deviceKeys(run, rank, memoryBytes),
+      ...deviceKeys(run, rank, (devices[rank] as DeviceSetup).memoryBytes),
       releaseTransforms: (run.requirements[rank] as Requirements).releaseTransforms,
       began: performance.timeOrigin + started,
       recording: run.recording === true,
@@ -181,7 +188,7 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
       };
     });
     await folder?.finish();
-    return report(run, results, resume?.step ?? 0);
+    return report(run, devices, results, resume?.step ?? 0);
   } catch (error) {
     await pool.terminate();
     await folder?.settle();
@@ -218,7 +225,8 @@ function deviceKeys({ keys, requirements }: PlanRun, rank: number, memoryBytes: 
 }
 
 function report(
-  { plan, program, requirements, kind = "wasm" }: PlanRun,
+  { plan, program, requirements }: PlanRun,
+  devices: readonly DeviceSetup[],
   results: readonly DeviceResult[],
   from: number,
 ): PlanRunResult {
@@ -235,7 +243,8 @@ function report(
     output,
     seconds: program.operations.map((_, i) => Math.max(...results.map(({ operations }) => operations[i] as number))),
     devices: results.map((result, rank) => ({
-      kind,
+      device: describeDevice(devices[rank] as DeviceSetup),
+      threads: devices[rank]?.threads ?? 1,
       peakBytes: result.peakBytes,
       workBytes: result.workBytes,
       activationBytes: result.activationBytes,

@@ -4,10 +4,18 @@ import { describeSecret } from "../../ckks/index.ts";
 import { type Program, printProgram } from "../../program/index.ts";
 import { defaultDeviceMemory, requirements } from "../../runtime/index.ts";
 import { parseInteger, readText } from "../arguments.ts";
+import {
+  chooseDevices,
+  collect,
+  type DeviceChoice,
+  deviceOptionText,
+  measureDevices,
+  openClientBackend,
+} from "../devices.ts";
 import { formatBytes, formatSeconds, printJson, printLine, withStatus, writeWhole } from "../output.ts";
-import { defaultPreset, loadModel, openBackend, pagingSeconds, prepare } from "../session.ts";
+import { defaultPreset, loadModel, pagingSeconds, prepare } from "../session.ts";
 
-interface Options {
+interface Options extends DeviceChoice {
   model: string;
   text?: string;
   file?: string;
@@ -29,6 +37,8 @@ export function compileCommand(): Command {
     .addOption(new Option("--file <path>", "compile for the text of a file").conflicts("tokens"))
     .option("--truncate", "cut a text that is too long")
     .option("--preset <name>", "encryption parameters", defaultPreset)
+    .addOption(new Option("--device <kind>", deviceOptionText).argParser(collect))
+    .option("--threads <n>", "threads of a native device (default: all cores)")
     .option("--out <file>", "write the program as JSON")
     .option("--json", "print one JSON object")
     .action(async (options: Options) => {
@@ -47,16 +57,23 @@ async function compileModel(options: Options) {
     text === undefined
       ? tokenCount(options.tokens, config.maximumTokens)
       : tokenizer.encode(text, { truncate: options.truncate === true }).length;
-  const backend = await openBackend("wasm");
+  const devices = await chooseDevices(options);
+  const backend = await openClientBackend(devices);
   try {
     const start = performance.now();
-    const session = await prepare(model, options.preset, length, backend);
+    const session = await prepare(
+      model,
+      options.preset,
+      length,
+      backend,
+      async (ring) => (await measureDevices(devices, ring)).times,
+    );
     const { context, compiled } = session;
     const { program } = compiled;
     const { parameters } = context;
     const needed = await requirements(program, parameters);
     const operations = compiled.seconds.reduce((sum, seconds) => sum + seconds, 0);
-    const paging = pagingSeconds(session, needed, defaultDeviceMemory);
+    const paging = pagingSeconds(session, needed, devices[0]?.memoryBytes ?? defaultDeviceMemory);
     const expected = { operations, paging, total: operations + paging };
     return {
       model: options.model,

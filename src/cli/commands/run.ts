@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { Command, CommanderError, Option } from "commander";
 import { AegisError } from "../../base/errors.ts";
+import { collect, deviceOptionText } from "../devices.ts";
 import { type InferenceOptions, type InferenceReport, infer } from "../inference.ts";
 import { emphasise, formatBytes, formatSeconds, printJson, printLine } from "../output.ts";
 import { defaultPreset } from "../session.ts";
@@ -24,11 +25,12 @@ export function runCommand(): Command {
     .option("--sample", "classify a sample sentence if no text is given")
     .option("--truncate", "cut a text that is too long")
     .option("--preset <name>", "encryption parameters (aegis params lists them)", defaultPreset)
-    .option("--backend <name>", "wasm or reference", "wasm")
-    .option("--devices <n>", "thread devices, each with memory of its own", "1")
+    .addOption(new Option("--device <kind>", deviceOptionText).argParser(collect))
+    .option("--devices <n>", "so many devices, threads with memory of their own (default 1)")
+    .option("--threads <n>", "threads of a native device (default: the cores, shared out)")
     .option("--strategy <name>", "aegis, megatron, tensor, data, limb, limb-ib, limb-oa or coefficient", "aegis")
     .option("--no-overlap", "send only when something is asked for")
-    .option("--memory <bytes>", "memory of a device, such as 2GiB (default 4GiB)")
+    .option("--memory <bytes>", "memory of a device, such as 2GiB (default: what it has)")
     .option("--program <file>", "a program from aegis compile --out")
     .addOption(
       new Option("--plan <file>", "a plan from aegis plan --out").conflicts(["devices", "strategy", "overlap"]),
@@ -66,7 +68,7 @@ async function textOf(options: Options, command: Command): Promise<string> {
 }
 
 function print(text: string, result: InferenceReport): void {
-  const { reference, security, seconds, memory, counts } = result;
+  const { reference, security, seconds, memory, counts, devices } = result;
   const agrees = reference.label === result.label;
   printLine(emphasise("dim", JSON.stringify(text.length > 100 ? `${text.slice(0, 100)}…` : text)));
   printLine();
@@ -85,6 +87,9 @@ function print(text: string, result: InferenceReport): void {
   );
   printLine(
     `  time         ${formatSeconds(seconds.total)}: keys ${formatSeconds(seconds.keys)}, encrypt ${formatSeconds(seconds.encrypt)}, inference ${formatSeconds(seconds.inference)}, decrypt ${formatSeconds(seconds.decrypt)}`,
+  );
+  printLine(
+    `  devices      ${devices.map(({ device, threads }) => (threads > 1 ? `${device}, ${threads} threads` : device)).join("; ")}`,
   );
   printLine(
     `  work         ${counts.bootstraps} bootstraps, ${counts.keySwitches} key switches, ${counts.multiplications} products, ${counts.rotations} rotations`,

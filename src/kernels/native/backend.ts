@@ -23,11 +23,12 @@ export interface NativeBackendOptions {
   readonly threads?: number;
 }
 
-/** Bytes that this process may use: of the host, or of its container. */
-async function hostBytes(): Promise<number> {
+/** Bytes that a native device may take: four fifths of the host's memory, or of its container's. */
+export async function hostBytes(): Promise<number> {
   const { totalmem } = await import("node:os");
   const constrained = process.constrainedMemory?.() ?? 0;
-  return constrained > 0 ? Math.min(totalmem(), constrained) : totalmem();
+  const bytes = constrained > 0 ? Math.min(totalmem(), constrained) : totalmem();
+  return Math.floor((0.8 * bytes) / 64) * 64;
 }
 
 /** A backend of the addon; `instructions` and `threads` are what it has. */
@@ -82,12 +83,7 @@ export async function availableInstructionSets(): Promise<InstructionSet[]> {
 export async function createNativeBackend(options: NativeBackendOptions = {}): Promise<NativeBackend> {
   const addon = await loadAddon();
   const most = 2 ** 46;
-  const maximumBytes = integerIn(
-    "maximumBytes",
-    options.maximumBytes ?? Math.floor((0.8 * (await hostBytes())) / 64) * 64,
-    2 ** 18,
-    most,
-  );
+  const maximumBytes = integerIn("maximumBytes", options.maximumBytes ?? (await hostBytes()), 2 ** 18, most);
   const threads = integerIn("threads", options.threads ?? 1, 1, 256);
   try {
     return new NativeBackend(addon.open(maximumBytes, options.instructions ?? "", threads), maximumBytes);

@@ -6,6 +6,9 @@ import { WasmCore } from "./core.ts";
 import { loadWasmModule } from "./load.ts";
 import { WasmRing } from "./ring.ts";
 
+/** What a WebAssembly memory holds. */
+export const largestWasmMemory = 2 ** 32;
+
 export interface WasmBackendOptions {
   /** Memory limit in bytes; 4 GiB, which is also the most, by default. */
   readonly maximumBytes?: number;
@@ -51,6 +54,6 @@ class WasmBackend implements Backend {
 
 /** Loads the kernels and makes a backend with its own memory. Throws `io` or `memory`. */
 export async function createWasmBackend(options: WasmBackendOptions = {}): Promise<Backend> {
-  const maximumBytes = integerIn("maximumBytes", options.maximumBytes ?? 2 ** 32, 2 ** 18, 2 ** 32);
+  const maximumBytes = integerIn("maximumBytes", options.maximumBytes ?? largestWasmMemory, 2 ** 18, largestWasmMemory);
   return new WasmBackend(new WasmCore(await loadWasmModule(), maximumBytes));
 }

@@ -1,5 +1,6 @@
 /** What the main thread and device threads say to each other. Everything can be posted. */
 import type { EvaluationKey, KeyName, ParametersSpec, WholeCiphertext } from "../../ckks/index.ts";
+import type { DeviceSpec } from "../../kernels/index.ts";
 import type { Plan } from "../../placement/index.ts";
 import type { Program } from "../../program/index.ts";
 import type { WeightSource } from "../../transformer/index.ts";
@@ -8,14 +9,17 @@ import type { SentBytes } from "../fabric/ledger.ts";
 import type { Form } from "./environments.ts";
 import type { Activity } from "./recorder.ts";
 
-/** Kinds of devices that run in threads. */
-export const deviceKinds = ["wasm", "reference"] as const;
-export type DeviceKind = (typeof deviceKinds)[number];
+/** A device of a plan: what it runs on, its memory, its threads. */
+export interface DeviceSetup extends DeviceSpec {
+  /** Backend memory. */
+  readonly memoryBytes: number;
+  /** That it shares its kernels over; only native devices have more than one. */
+  readonly threads: number;
+}
 
 /** What a device thread is started with. */
 export interface DeviceStart {
-  readonly kind: DeviceKind;
-  readonly memoryBytes: number;
+  readonly device: DeviceSetup;
   readonly spec: ParametersSpec;
   readonly program: Program;
   readonly plan: Plan;

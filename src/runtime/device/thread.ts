@@ -10,7 +10,7 @@ import {
   scatterCiphertext,
   type WholeCiphertext,
 } from "../../ckks/index.ts";
-import { type Backend, createReferenceBackend, createWasmBackend } from "../../kernels/index.ts";
+import { openDevice } from "../../kernels/index.ts";
 import type { Step } from "../../placement/index.ts";
 import { weightsOf } from "../../transformer/index.ts";
 import { CountingKeys, type KeyUses } from "../counting-keys.ts";
@@ -32,7 +32,8 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   const { program, plan } = start;
   const { ledger } = endpoint;
   ledger.counting = false;
-  const inner = await openBackend(start);
+  const { device } = start;
+  const inner = await openDevice(device, { maximumBytes: device.memoryBytes, threads: device.threads });
   const parameters = new Parameters(start.spec);
   let pulse = (): void => endpoint.beat();
   // Inside long operations: the device lives, and what is queued moves on.
@@ -126,12 +127,6 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
     sent: ledger.bytes,
     activities: runner.clock.recorder?.activities ?? [],
   };
-}
-
-async function openBackend({ kind, memoryBytes }: DeviceStart): Promise<Backend> {
-  return kind === "wasm"
-    ? createWasmBackend({ maximumBytes: memoryBytes })
-    : createReferenceBackend({ maximumBytes: memoryBytes });
 }
 
 /** Calls `body` at most once in {@link pulseMilliseconds}: polynomials are allocated thousands of times a second. */

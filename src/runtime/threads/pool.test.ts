@@ -12,7 +12,7 @@ function start(options: Partial<ThreadPoolOptions> = {}): ThreadPool {
   pool = new ThreadPool({
     size: 2,
     module,
-    deviceName: "wasm",
+    deviceName: () => "wasm",
     describeOperation: (id) => `operation ${id}`,
     fabric: { arenaBytes },
     ...options,

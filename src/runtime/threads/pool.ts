@@ -17,8 +17,8 @@ export interface ThreadPoolOptions {
   readonly module: URL;
   /** What each worker finds in its `device.data`; must be something that can be posted. */
   readonly data?: (rank: number) => unknown;
-  /** What devices are called in messages: `wasm` makes `wasm 0`, `wasm 1`. Default `thread`. */
-  readonly deviceName?: string;
+  /** What a device is called in messages, with its rank: `wasm` makes `wasm 0`, `wasm 1`. Default `thread`. */
+  readonly deviceName?: (rank: number) => string;
   /** Text for the operation numbers that devices give with their heartbeats. */
   readonly describeOperation?: (operation: number) => string;
   /** Seconds without a heartbeat after which a device that computes is taken for dead. Default 8. */
@@ -111,7 +111,7 @@ export class ThreadPool {
     const start: WorkerStart = { fabric: this.#fabric.states[rank], data: data?.(rank) };
     const worker = new Worker(module, {
       workerData: start,
-      name: `${deviceName ?? "thread"} ${rank}`,
+      name: `${deviceName?.(rank) ?? "thread"} ${rank}`,
       ...(resourceLimits === undefined ? {} : { resourceLimits }),
     });
     worker.on("message", (reply: Reply) => this.#receive(rank, reply));
@@ -174,7 +174,7 @@ export class ThreadPool {
   #place(rank: number): Place {
     const running = this.#fabric.control.operation(rank);
     const operation = running === undefined ? undefined : this.#options.describeOperation?.(running);
-    return { device: `${this.#options.deviceName ?? "thread"} ${rank}`, operation };
+    return { device: `${this.#options.deviceName?.(rank) ?? "thread"} ${rank}`, operation };
   }
 
   #locked(ranks: readonly number[]): AegisError {
