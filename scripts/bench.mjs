@@ -28,10 +28,9 @@ function transpile() {
 
 const [name = "main", ...rest] = process.argv.slice(2);
 const run = (args) => spawnSync(process.execPath, args, { cwd: root, stdio: "inherit" }).status ?? 1;
-const building = spawnSync(process.execPath, ["scripts/build.mjs"], {
-  cwd: root,
-  stdio: ["ignore", "ignore", "inherit"],
-});
-if (building.status !== 0) process.exit(1);
+for (const script of ["scripts/build-native.mjs", "scripts/build.mjs"]) {
+  const { status } = spawnSync(process.execPath, [script], { cwd: root, stdio: ["ignore", "ignore", "inherit"] });
+  if (status !== 0) process.exit(1);
+}
 transpile();
 process.exit(run([`${folder}/${name}.js`, ...rest]));

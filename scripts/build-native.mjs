@@ -3,7 +3,7 @@
  * and headers from npm: nothing is downloaded. Runs on `npm install`. Where there is no compiler, or it
  * fails, the package works with the WebAssembly kernels and this says so once.
  *
- * Usage: node scripts/build-native.mjs [--force] [--strict]   (--strict: a failure is an error)
+ * Usage: node scripts/build-native.mjs [--force] [--strict]   (--strict: exit code 1 where it cannot)
  * Environment: CXX names the compiler; AEGIS_NATIVE=0 builds nothing.
  */
 import { spawnSync } from "node:child_process";
@@ -109,18 +109,24 @@ export function ensureNative(force = false) {
   return true;
 }
 
+/** As {@link ensureNative}, but where it cannot, no old module is left that would pass for the new one, and the reason is given. */
+export function tryNative(force = false) {
+  if (process.env.AEGIS_NATIVE === "0") return { compiled: false, missing: "AEGIS_NATIVE=0" };
+  try {
+    return { compiled: ensureNative(force) };
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    rmSync(binary, { force: true });
+    return { compiled: false, missing: error.message };
+  }
+}
+
 if (process.argv[1] !== undefined && import.meta.filename === process.argv[1]) {
   const started = performance.now();
-  if (process.env.AEGIS_NATIVE === "0") console.log("native kernels: not built, AEGIS_NATIVE=0");
-  else {
-    try {
-      const compiled = ensureNative(process.argv.includes("--force"));
-      const seconds = ((performance.now() - started) / 1000).toFixed(1);
-      console.log(compiled ? `built native kernels in ${seconds} s` : "native kernels are up to date");
-    } catch (error) {
-      if (!(error instanceof Unavailable) || process.argv.includes("--strict")) throw error;
-      rmSync(binary, { force: true });
-      console.log(`native kernels were not built, WebAssembly is used in their place: ${error.message}`);
-    }
-  }
+  const { compiled, missing } = tryNative(process.argv.includes("--force"));
+  const seconds = ((performance.now() - started) / 1000).toFixed(1);
+  if (missing !== undefined) {
+    console.log(`native kernels were not built, WebAssembly is used in their place: ${missing}`);
+    if (process.argv.includes("--strict")) process.exit(1);
+  } else console.log(compiled ? `built native kernels in ${seconds} s` : "native kernels are up to date");
 }

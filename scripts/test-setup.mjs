@@ -1,4 +1,5 @@
 /** Vitest global setup: the tests load the compiled kernels from dist. */
+import { tryNative } from "./build-native.mjs";
 import { ensureKernels } from "./kernels.mjs";
 
 export function setup() {
@@ -8,4 +9,7 @@ export function setup() {
     // Tests that do not need the kernels still run; those that do fail on the missing file.
     console.error(`kernels: ${error.message}`);
   }
+  // Tests of native kernels are skipped where there are none, and say so.
+  const { missing } = tryNative();
+  if (missing !== undefined) console.error(`native kernels: ${missing}`);
 }

@@ -77,8 +77,13 @@ describe("files", () => {
       expect(existsSync(join(installed, path)), path).toBe(true);
     }
     const listed = execFileSync("tar", ["-tzf", tarball], { encoding: "utf8" }).trim().split("\n");
+    // What native kernels are built from on the user's machine, and none that were built on another.
+    const native = /^package\/(src\/kernels\/native\/addon\/|scripts\/(build-native|files)\.mjs$)/;
+    expect(listed.filter((path) => native.test(path)).length).toBeGreaterThan(10);
     expect(
-      listed.filter((path) => /\.test\.|^package\/(src|test|scripts|bench)\/|\/\.build|tsbuildinfo/.test(path)),
+      listed
+        .filter((path) => !native.test(path))
+        .filter((path) => /\.test\.|^package\/(src|test|scripts|bench)\/|\/\.build|tsbuildinfo|\.node$/.test(path)),
     ).toEqual([]);
   });
 
@@ -133,6 +138,41 @@ describe("command", () => {
   test("prints its version and help", () => {
     expect(execFileSync(command(), ["--version"], { cwd: project, encoding: "utf8" })).toContain(manifest.version);
     expect(execFileSync(command(), ["--help"], { cwd: project, encoding: "utf8" })).toMatch(/^Usage: aegis/);
+  });
+});
+
+describe("native kernels", () => {
+  const build = (env: Record<string, string> = {}) =>
+    spawnSync(process.execPath, [join(installed, "scripts/build-native.mjs")], {
+      cwd: installed,
+      encoding: "utf8",
+      env: { ...process.env, ...env },
+    });
+  const kinds = (): string[] => {
+    const { status, stdout } = spawnSync(join(installed, manifest.bin.aegis), ["devices", "--json"], {
+      cwd: project,
+      encoding: "utf8",
+    });
+    expect(status).toBe(0);
+    return JSON.parse(stdout).map(({ kind }: { kind: string }) => kind);
+  };
+  const compiler = ["c++", "g++", "clang++"].find((name) => spawnSync(name, ["--version"]).status === 0);
+
+  test("without a compiler the installation goes on, and WebAssembly is there", () => {
+    const { status, stdout } = build({ CXX: "no-such-compiler" });
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^native kernels were not built, WebAssembly is used in their place: no C\+\+ compiler/);
+    expect(kinds()).toContain("wasm");
+    expect(kinds()).not.toContain("native");
+  });
+
+  const built = compiler === undefined ? test.skip : test;
+  built(`are built on installation${compiler === undefined ? " (skipped: no C++ compiler is here)" : ""}`, () => {
+    const { status, stdout } = build();
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/^built native kernels in /);
+    expect(build().stdout).toBe("native kernels are up to date\n");
+    expect(kinds()).toContain("native");
   });
 });
 
