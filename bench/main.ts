@@ -1,9 +1,11 @@
 /**
- * `npm run bench [-- part …] [--json]`: the parts below in order, all of them by default. Tables
+ * `npm run bench [-- part …] [--json]`: the parts below in order, all of them by default; with `--backends
+ * wasm,native` those backends beside each other. Tables
  * for people, one JSON object with `--json`; progress goes to stderr when it is a terminal.
  */
 import { availableParallelism, cpus, totalmem } from "node:os";
 import { parseArgs } from "node:util";
+import { type BackendPart, type BackendsReport, backendParts, benchBackends, showBackends } from "./backends.ts";
 import { type BertResult, benchBert, showBert } from "./bert.ts";
 import type { BootstrapResult } from "./bootstrap.ts";
 import type { ComparisonRow } from "./compare.ts";
@@ -26,6 +28,7 @@ export interface BenchReport {
   bootstrap?: BootstrapResult;
   bert?: BertResult;
   rotation?: RotationResult;
+  backends?: BackendsReport;
 }
 
 type Progress = (what: string) => void;
@@ -87,13 +90,21 @@ const parts: Readonly<Record<string, Part>> = {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { json: { type: "boolean", default: false }, help: { type: "boolean", short: "h", default: false } },
+  options: {
+    backends: { type: "string" },
+    json: { type: "boolean", default: false },
+    help: { type: "boolean", short: "h", default: false },
+  },
 });
-const unknown = positionals.filter((name) => !(name in parts));
+const known = values.backends === undefined ? Object.keys(parts) : backendParts;
+const unknown = positionals.filter((name) => !(known as readonly string[]).includes(name));
 if (values.help || unknown.length > 0) {
   if (unknown.length > 0) console.error(`unknown part ${unknown.join(", ")}`);
   const lines = Object.entries(parts).map(([name, { summary }]) => `  ${name.padEnd(10)} ${summary}`);
-  console[values.help ? "log" : "error"](`npm run bench -- [part …] [--json]\n\n${lines.join("\n")}`);
+  const compared = `npm run bench -- --backends wasm,native [${backendParts.join("|")} …] [--json]`;
+  console[values.help ? "log" : "error"](
+    `npm run bench -- [part …] [--json]\n\n${lines.join("\n")}\n\n${compared}\n\n  backends beside each other, in turns`,
+  );
   process.exit(values.help ? 0 : 2);
 }
 
@@ -108,7 +119,13 @@ const report: BenchReport = {
     node: process.version,
   },
 };
-for (const [name, part] of Object.entries(parts)) {
+if (values.backends !== undefined) {
+  const wanted = positionals.length === 0 ? backendParts : (positionals as BackendPart[]);
+  report.backends = await benchBackends(values.backends.split(","), wanted, progress);
+  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+  if (!values.json) console.log(showBackends(report.backends));
+}
+for (const [name, part] of values.backends === undefined ? Object.entries(parts) : []) {
   if (positionals.length > 0 && !positionals.includes(name)) continue;
   await part.run(report, progress);
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");

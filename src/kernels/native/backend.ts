@@ -70,7 +70,7 @@ export class NativeBackend implements Backend {
 
   dispose(): void {
     this.#rings.clear();
-    this.#core.machine.dispose();
+    this.#core.dispose();
   }
 }
 

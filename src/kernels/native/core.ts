@@ -1,12 +1,17 @@
 /** State shared by the rings of one native backend: the machine, its memory, the tables of primes and Galois elements. */
+import { AegisError } from "../../base/errors.ts";
 import { Allocator } from "../allocator.ts";
 import type { ConversionTable } from "../backend.ts";
 import { type ModulusConstants, modulusConstants, powerModulo, smallestGenerator } from "../modulus.ts";
 import { conversionWords } from "./conversion.ts";
 import type { Machine } from "./load.ts";
 
+function disposed(): never {
+  throw new AegisError("internal", "the backend was disposed and is used again");
+}
+
 export class NativeCore {
-  readonly machine: Machine;
+  machine: Machine;
   readonly allocator: Allocator;
   readonly mailbox: Float64Array;
   readonly #primes = new Map<number, number>();
@@ -54,6 +59,12 @@ export class NativeCore {
       this.#permutations.set(key, address);
     }
     return address;
+  }
+
+  /** Gives the memory back. */
+  dispose(): void {
+    this.machine.dispose();
+    this.machine = new Proxy({} as Machine, { get: disposed });
   }
 
   /** The machine's number of a base conversion between the given primes. */
