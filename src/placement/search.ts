@@ -116,7 +116,7 @@ export class Search {
       const known = works.get(workOf(this.#program, operation));
       if (known !== undefined) known.times++;
       else {
-        const part = this.sharing.whole(operation, "single").owned[0] as Part;
+        const part = this.sharing.whole(operation, "single").owned.find((mine) => mine !== null) as Part;
         const least = costs.compute(index, "whole", part) / devices;
         works.set(workOf(this.#program, operation), { index, operation, times: 1, least });
       }

@@ -68,7 +68,7 @@ export function owned(geometry: Geometry, tensor: Tensor, o: number, mode: Mode,
     case "summed-single":
       return Array.from({ length: devices }, (_, d) => (d === first ? all : []));
     case "outputs":
-      return Array.from({ length: devices }, (_, d) => (d === o % devices ? all : []));
+      return paces.map((_, d) => (d === dealt(o + 1, paces)[o] ? all : []));
     case "axis":
     case "summed-axis":
       return axisShares(geometry, tensor, paces).map((places) =>

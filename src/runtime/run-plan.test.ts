@@ -8,10 +8,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { digestOfWords, planCases, planOf, prefer } from "../../test/support/plan.ts";
-import { parties, type SmallProgram, smallProgram, twinLogits } from "../../test/support/run.ts";
+import { evenTimes, parties, type SmallProgram, smallProgram, twinLogits } from "../../test/support/run.ts";
 import { gatherCiphertext, scatterCiphertext, type WholeCiphertext } from "../ckks/index.ts";
-import { bytesOf, type Plan } from "../placement/index.ts";
-import { type PlanRunResult, type Progress, planRequirements, wasmDevices } from "./index.ts";
+import { availableInstructionSets, type InstructionSet } from "../kernels/index.ts";
+import { bytesOf, makePlan, type Plan, planSetting, playPlan } from "../placement/index.ts";
+import { digestOf, type PlanRunResult, type Progress, planRequirements, wasmDevices } from "./index.ts";
 
 type Parties = ReturnType<typeof parties>;
 type DeviceRunOptions = NonNullable<Parameters<Parties["server"]["inferOn"]>[2]>;
@@ -139,6 +140,29 @@ test("a run that is put down, and taken up where all devices had saved it", asyn
   } finally {
     await rm(checkpoint, { recursive: true });
   }
+});
+
+const sets = await availableInstructionSets().catch((): InstructionSet[] => []);
+const mixed = sets.length === 0 ? test.skip : test;
+mixed(`unlike devices in one run${sets.length === 0 ? " (skipped: native kernels were not built)" : ""}`, async () => {
+  const { program, context } = small;
+  const { parameters } = context;
+  // The second is three times as fast: it has more of everything that is shared out.
+  const paces = [3, 1];
+  const setting = planSetting(program, parameters, digestOf(program), evenTimes, paces);
+  const options = { devices: 2, strategy: "aegis", chunkBytes: 2 ** 17 } as const;
+  const { plan, timeline } = makePlan(program, setting, options);
+  const even = makePlan(program, planSetting(program, parameters, digestOf(program), evenTimes), options);
+  expect(timeline.seconds).toBeLessThan(playPlan(program, even.plan, setting.costs).seconds);
+  const devices = [
+    { kind: "wasm", memoryBytes, threads: 1 },
+    { kind: "native", memoryBytes: 2 * memoryBytes, threads: 2 },
+  ] as const;
+  const result = await run(plan, { devices });
+  expect(result.devices.map(({ device, threads }) => [device, threads])).toEqual([
+    ["wasm", 1],
+    ["native", 2],
+  ]);
 });
 
 test("a device with too little memory names itself and the operation", async () => {
