@@ -8,6 +8,7 @@ export { conjugationElement, reducedSteps, rotationElement } from "./galois.ts";
 export {
   insecureRandomness,
   KeyGenerator,
+  type KeyGeneratorOptions,
   type Randomness,
   secureRandomness,
   seededRandomness,

@@ -37,13 +37,20 @@ export function insecureRandomness(seed: number): Randomness {
   return expanded(key, seedDomains.insecureRandomness);
 }
 
+export interface KeyGeneratorOptions {
+  /** Memory for the words of evaluation keys; shared memory spares a copy where other threads read them. */
+  readonly allocate?: (words: number) => Uint32Array;
+}
+
 export class KeyGenerator {
   readonly #context: Context;
   readonly #randomness: Randomness;
+  readonly #allocate: (words: number) => Uint32Array;
 
-  constructor(context: Context, randomness: Randomness = secureRandomness()) {
+  constructor(context: Context, randomness: Randomness = secureRandomness(), options: KeyGeneratorOptions = {}) {
     this.#context = context;
     this.#randomness = randomness;
+    this.#allocate = options.allocate ?? ((words) => new Uint32Array(words));
   }
 
   /** A secret key of the parameters' distribution, or of another one (ephemeral secrets). */
@@ -60,7 +67,7 @@ export class KeyGenerator {
     const seed = this.#randomness.seed();
     using a = expandUniform(this.#context, seed, seedDomains.ciphertext, 0, moduli);
     using b = this.#encryptZero(a, secret.poly, moduli);
-    return { b: readAll(b), seed };
+    return { b: readAll(b, (words) => new Uint32Array(words)), seed };
   }
 
   /** Key for products: switches s² to s. */
@@ -129,7 +136,7 @@ export class KeyGenerator {
       const own = b.limbs(specialCount + first, specialCount + last);
       const source = from.limbs(parameters.specialCount + first, parameters.specialCount + last);
       kernels.multiplyScalarAdd(own, source, specialProduct.subarray(specialCount + first, specialCount + last));
-      halves.push(readAll(b));
+      halves.push(readAll(b, this.#allocate));
     }
     return { name, level, specialCount, seed, b: halves };
   }
@@ -154,9 +161,9 @@ export class KeyGenerator {
 }
 
 /** All limbs of a polynomial as one array without padding. */
-function readAll(poly: Poly): Uint32Array {
+function readAll(poly: Poly, allocate: (words: number) => Uint32Array): Uint32Array {
   const { degree, kernels } = poly.ring;
-  const words = new Uint32Array(degree * poly.moduli.length);
+  const words = allocate(degree * poly.moduli.length);
   for (let i = 0; i < poly.moduli.length; i++) kernels.read(poly, i, words.subarray(i * degree, (i + 1) * degree));
   return words;
 }

@@ -30,8 +30,8 @@ function raiseDigits(context: Context, poly: Limbs, level: number, specialCount:
   const { kernels } = ring;
   const limbs = parameters.limbs(level);
   using coefficients = ring.poly(parameters.moduli(level), "ntt");
-  kernels.copy(coefficients, poly);
-  coefficients.toCoefficient();
+  kernels.inverseNttInto(coefficients, poly);
+  coefficients.domain = "coefficient";
   context.exchanges.beforeModUp(coefficients);
   const basis = keyModuli(context, level, specialCount);
   return parameters.digitsAt(level).map(([from, to]) => {

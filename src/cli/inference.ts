@@ -23,7 +23,7 @@ import {
   type RunIdentity,
   runIdentity,
   runPlan,
-  shareKey,
+  sharedWords,
 } from "../runtime/index.ts";
 import { type KernelTimes, Twin } from "../transformer/index.ts";
 import { parseInteger, readParsed } from "./arguments.ts";
@@ -93,11 +93,11 @@ export async function infer(options: InferenceOptions, text: string) {
       ...(plan === undefined ? {} : { plan }),
     });
     const randomness = await randomnessOf(options, seed, ids, runIdentity(program, placed.plan, parameters.spec));
-    using client = new Client(context, checkpoint, randomness);
+    using client = new Client(context, checkpoint, randomness, { allocate: sharedWords });
     const keysStart = performance.now();
     const keys: EvaluationKey[] = [];
     for (const key of client.keys(placed.keys)) {
-      keys.push(shareKey(key));
+      keys.push(key);
       status.show(`${emphasise("dim", `[${keys.length}/${placed.keys.length}]`, process.stderr)} evaluation keys`);
       if (signal.aborted) throw new AegisError("aborted", "the run was cancelled");
       await new Promise((resolve) => setImmediate(resolve));

@@ -12,6 +12,7 @@ import {
   Encryptor,
   type EvaluationKey,
   KeyGenerator,
+  type KeyGeneratorOptions,
   type Randomness,
   type SecretKey,
   secureRandomness,
@@ -49,11 +50,16 @@ export class Client implements Disposable {
   readonly #randomness: Randomness;
 
   /** Makes a fresh secret key. */
-  constructor(context: Context, model: ClientModel | Checkpoint, randomness: Randomness = secureRandomness()) {
+  constructor(
+    context: Context,
+    model: ClientModel | Checkpoint,
+    randomness: Randomness = secureRandomness(),
+    options: KeyGeneratorOptions = {},
+  ) {
     this.#context = context;
     this.#model = model;
     this.#randomness = randomness;
-    this.#generator = new KeyGenerator(context, randomness);
+    this.#generator = new KeyGenerator(context, randomness, options);
     this.#secret = this.#generator.secretKey();
   }
 

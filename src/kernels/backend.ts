@@ -155,6 +155,8 @@ export interface RingKernels {
   forwardNtt(x: Limbs): void;
   /** Inverse negacyclic NTT in place: NTT → coefficient. */
   inverseNtt(x: Limbs): void;
+  /** dst = inverse NTT of a, which stays as it is. dst ≠ a. */
+  inverseNttInto(dst: Limbs, a: Limbs): void;
 
   copy(dst: Limbs, a: Limbs): void;
   zero(dst: Limbs): void;

@@ -49,6 +49,7 @@ test("the self-check knows what the reference gives", () => {
 const checked = [
   "forwardNtt",
   "inverseNtt",
+  "inverseNttInto",
   "copy",
   "add",
   "subtract",

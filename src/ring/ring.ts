@@ -114,13 +114,12 @@ export class Ring {
   divide(dst: Limbs, kept: Limbs, ...dropped: readonly Limbs[]): void {
     const moduli = dropped.flatMap((view) => view.moduli);
     invariant(moduli.length > 0, "divide needs at least one prime to drop");
-    using remainder = this.poly(moduli, "ntt");
+    using remainder = this.poly(moduli, "coefficient");
     let gathered = 0;
     for (const view of dropped) {
-      this.kernels.copy(remainder.limbs(gathered, gathered + view.moduli.length), view);
+      this.kernels.inverseNttInto(remainder.limbs(gathered, gathered + view.moduli.length), view);
       gathered += view.moduli.length;
     }
-    remainder.toCoefficient();
     using lifted = this.poly(kept.moduli, "coefficient");
     this.kernels.convert(lifted, remainder, this.conversion(moduli, kept.moduli));
     const divisor = moduli.map((index) => this.primes[index] as number);

@@ -25,6 +25,7 @@ export {
   type PlanRun,
   type PlanRunResult,
   runPlan,
+  sharedWords,
   shareKey,
   wasmDevices,
 } from "./run-plan.ts";

@@ -106,11 +106,16 @@ export interface PlanRunResult {
   readonly counts: KeyUses;
 }
 
+/** Memory that all threads of the process can read: for {@link KeyGeneratorOptions.allocate}. */
+export function sharedWords(words: number): Uint32Array {
+  return new Uint32Array(new SharedArrayBuffer(4 * words));
+}
+
 /** A key whose words can be read by all threads of the process. */
 export function shareKey(key: EvaluationKey): EvaluationKey {
   const shared = (words: Uint32Array): Uint32Array => {
     if (words.buffer instanceof SharedArrayBuffer) return words;
-    const copy = new Uint32Array(new SharedArrayBuffer(words.byteLength));
+    const copy = sharedWords(words.length);
     copy.set(words);
     return copy;
   };

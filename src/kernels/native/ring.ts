@@ -68,9 +68,14 @@ export class NativeRing implements RingKernels {
     this.#transform(code.inverseTransform, x);
   }
 
+  inverseNttInto(dst: Limbs, a: Limbs): void {
+    this.#prepareTransforms(a.moduli);
+    this.#run(code.inverseTransform, dst.moduli, dst.address, a.address);
+  }
+
   #transform(command: number, x: Limbs): void {
     this.#prepareTransforms(x.moduli);
-    this.#run(command, x.moduli, x.address);
+    this.#run(command, x.moduli, x.address, x.address);
   }
 
   #prepareTransforms(moduli: readonly number[]): void {

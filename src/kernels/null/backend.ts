@@ -141,6 +141,11 @@ class NullRing implements RingKernels {
     this.#count("ntt", x, this.logN / 2);
   }
 
+  inverseNttInto(dst: Limbs): void {
+    this.copy(dst);
+    this.inverseNtt(dst);
+  }
+
   copy(dst: Limbs): void {
     this.#count("elementwise", dst);
   }

@@ -90,6 +90,11 @@ export class ReferenceRing implements RingKernels {
     this.#fill(x, (index, i) => coefficients[index][i]);
   }
 
+  inverseNttInto(dst: Limbs, a: Limbs): void {
+    this.copy(dst, a);
+    this.inverseNtt(dst);
+  }
+
   copy(dst: Limbs, a: Limbs): void {
     this.#fill(dst, (index, i) => this.#get(a, index, i));
   }

@@ -101,6 +101,11 @@ export class CoefficientRing implements ShardedKernels {
     this.#domains.set(x, "coefficient");
   }
 
+  inverseNttInto(dst: Limbs, a: Limbs): void {
+    this.copy(dst, a);
+    this.inverseNtt(dst);
+  }
+
   copy(dst: Limbs, a: Limbs): void {
     this.#part.copy(dst, a);
     this.#domains.follow(dst, a);

@@ -90,6 +90,11 @@ export class LimbRing implements ShardedKernels {
     this.#loops.map(x, x, (limb) => this.#inner.inverseNtt(limb));
   }
 
+  inverseNttInto(dst: Limbs, a: Limbs): void {
+    this.copy(dst, a);
+    this.inverseNtt(dst);
+  }
+
   copy(dst: Limbs, a: Limbs): void {
     this.#loops.map(dst, a, (to, from) => this.#inner.copy(to, from));
   }

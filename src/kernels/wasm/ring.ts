@@ -94,6 +94,11 @@ export class WasmRing implements RingKernels {
     }
   }
 
+  inverseNttInto(dst: Limbs, a: Limbs): void {
+    this.copy(dst, a);
+    this.inverseNtt(dst);
+  }
+
   copy(dst: Limbs, a: Limbs): void {
     const { kernels } = this.#core;
     for (let i = 0, offset = 0; i < dst.moduli.length; i++, offset += this.limbStride) {

@@ -79,13 +79,14 @@ void Machine::forwardLimb(u32* x, const Prime& prime, int logN) const {
 
 void Machine::transform(const Call& call, bool forward) {
   u32* const x = arena.words(call.operands[0]);
+  const u32* const src = arena.words(call.operands[1]);
   const bool small = call.logN < kernels_.leastLogN;
   workers.run(call.limbs, [&](std::size_t limb, int) {
     const Prime& prime = primes[static_cast<std::size_t>(call.primes[limb])];
     u32* const at = x + limb * call.stride;
     const u32* const twiddles = prime.twiddles[call.logN];
     if (forward) forwardLimb(at, prime, call.logN);
-    else (small ? small::inverseTransform : kernels_.inverseTransform)(at, twiddles, call.logN, prime.q, prime.scales[call.logN]);
+    else (small ? small::inverseTransform : kernels_.inverseTransform)(at, src + limb * call.stride, twiddles, call.logN, prime.q, prime.scales[call.logN]);
   });
 }
 

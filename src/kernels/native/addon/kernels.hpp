@@ -52,7 +52,8 @@ struct Kernels {
   std::size_t (*twiddleWords)(int logN);
   void (*makeTwiddles)(u32* table, int logN, u32 q, u32 psi);
   void (*forwardTransform)(u32* x, const u32* table, int logN, u32 q);
-  void (*inverseTransform)(u32* x, const u32* table, int logN, u32 q, u32 scale);
+  /** Of `src` into x, which may be the same. */
+  void (*inverseTransform)(u32* x, const u32* src, const u32* table, int logN, u32 q, u32 scale);
   int leastPermutedLogN;
   std::size_t (*permutationWords)(int logN);
   void (*makePermutation)(u32* table, int logN, u32 g);

@@ -42,8 +42,9 @@ inline void forwardTransform(u32* x, const u32* table, int logN, u32 q) {
   }
 }
 
-inline void inverseTransform(u32* x, const u32* table, int logN, u32 q, u32 scale) {
+inline void inverseTransform(u32* x, const u32* src, const u32* table, int logN, u32 q, u32 scale) {
   const u32 n = 1u << logN;
+  for (u32 i = 0; i < n; i++) x[i] = src[i];
   for (u32 m = n / 2, d = 1; m > 0; m /= 2, d *= 2) {
     for (u32 i = 0; i < m; i++) {
       for (u32 *a = x + 2 * d * i, *end = a + d; a < end; a++) {

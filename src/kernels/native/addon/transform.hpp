@@ -264,13 +264,13 @@ void inverseColumns(u32* x, std::size_t length, const u32* table, std::size_t k,
 
 /** Vectors are taken from the last: lane l of the transposed ones then is that of the mirrored group. */
 template <bool last>
-void inverseBlock(u32* x, const u32* table, std::size_t k, const u32* tail, const Bounds& b, const Constant* scales) {
+void inverseBlock(u32* x, const u32* src, const u32* table, std::size_t k, const u32* tail, const Bounds& b, const Constant* scales) {
   // Of the blocks that come next: nothing else is read ahead here.
-  for (int i = 0; i < L * L; i += 16) __builtin_prefetch(x + 2 * L * L + i);
+  for (int i = 0; i < L * L; i += 16) __builtin_prefetch(src + 2 * L * L + i);
   for (std::size_t i = 0; i < tailWords; i += 16) __builtin_prefetch(tail - 2 * tailWords + i);
   Word v[L];
 #pragma GCC unroll 16
-  for (int r = 0; r < L; r++) v[r] = V::load(x + (L - 1 - r) * L);
+  for (int r = 0; r < L; r++) v[r] = V::load(src + (L - 1 - r) * L);
   V::transpose(v);
   inverseTail(v, table, tail, b);
   V::transpose(v);
@@ -284,8 +284,8 @@ void inverseBlock(u32* x, const u32* table, std::size_t k, const u32* tail, cons
 
 /** `k` and `tail` are those of the mirrored part: the last block of this part reads the first tail. */
 template <bool last>
-void inversePart(u32* x, int logLength, const u32* table, std::size_t k, const u32* tail, const Bounds& b, const Constant* scales) {
-  if (logLength == 2 * logL) return inverseBlock<last>(x, table, k, tail, b, scales);
+void inversePart(u32* x, const u32* src, int logLength, const u32* table, std::size_t k, const u32* tail, const Bounds& b, const Constant* scales) {
+  if (logLength == 2 * logL) return inverseBlock<last>(x, src, table, k, tail, b, scales);
   const int above = logLength - 2 * logL;
   const int stages = above % logL == 0 ? logL : above % logL;
   const std::size_t length = static_cast<std::size_t>(1) << logLength;
@@ -293,7 +293,7 @@ void inversePart(u32* x, int logLength, const u32* table, std::size_t k, const u
   const std::size_t parts = static_cast<std::size_t>(1) << stages;
   for (std::size_t r = 0; r < parts; r++) {
     const std::size_t mirrored = parts - 1 - r;
-    inversePart<false>(x + r * part, logLength - stages, table, (k << stages) + mirrored,
+    inversePart<false>(x + r * part, src + r * part, logLength - stages, table, (k << stages) + mirrored,
                        tail + mirrored * (part >> (2 * logL)) * tailWords, b, scales);
   }
   if (stages == logL) {
@@ -307,11 +307,11 @@ void inversePart(u32* x, int logLength, const u32* table, std::size_t k, const u
   }
 }
 
-/** Inverse transform in place: values in bit-reversed order, coefficients in natural order; `scale` is 1/n mod q. */
-inline void inverseTransform(u32* x, const u32* table, int logN, u32 q, u32 scale) {
+/** Inverse transform of `src` into x, which may be the same: values in bit-reversed order, coefficients in natural order; `scale` is 1/n mod q. */
+inline void inverseTransform(u32* x, const u32* src, const u32* table, int logN, u32 q, u32 scale) {
   const Bounds b = boundsOf(q);
   const Constant scales[2] = {constant(scale, q), constant(multiplyModulo(scale, table[2], q), q)};
-  inversePart<true>(x, logN, table, 1, table + headWords(logN), b, scales);
+  inversePart<true>(x, src, logN, table, 1, table + headWords(logN), b, scales);
 }
 
 }  // namespace AEGIS_SET
