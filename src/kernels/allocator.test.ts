@@ -79,32 +79,61 @@ describe("Allocator", () => {
     expect(seen.length).toBe(3);
   });
 
-  test("stays consistent under a long random use", () => {
-    const allocator = new Allocator(64, 2 ** 24, grow);
-    const live: { address: number; size: number }[] = [];
-    let state = 12345;
-    const random = (below: number): number => {
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      return Math.floor((state / 2 ** 32) * below);
-    };
-    let used = 64;
-    for (let step = 0; step < 5000; step++) {
-      if (live.length > 40 || (live.length > 0 && random(3) === 0)) {
-        const [{ address, size }] = live.splice(random(live.length), 1);
-        allocator.release(address, size);
-        used -= Math.ceil(size / 64) * 64;
-      } else {
-        const size = 1 + random(2 ** (6 + random(12)));
-        const address = allocator.allocate(size);
-        for (const other of live) {
-          expect(address + size <= other.address || other.address + other.size <= address).toBe(true);
-        }
-        live.push({ address, size });
-        used += Math.ceil(size / 64) * 64;
-      }
-      expect(allocator.report().used).toBe(used);
-    }
-    for (const { address, size } of live) allocator.release(address, size);
-    expect(allocator.allocate(2 ** 24 - 64)).toBe(64);
+  test("keeps blocks inside segments and gives the ends of segments to smaller ones", () => {
+    const ends: number[] = [];
+    const allocator = new Allocator(64, 4096, (end) => ends.push(end) > 0, 1024);
+    const first = allocator.allocate(640);
+    const second = allocator.allocate(640);
+    expect([first, second]).toEqual([64, 1024]);
+    expect(allocator.allocate(320)).toBe(704);
+    expect(allocator.allocate(384)).toBe(1664);
+    const third = allocator.allocate(1024);
+    expect(third).toBe(2048);
+    expect(() => allocator.allocate(1025)).toThrow("one block may have 0.0 MiB at most");
+    // Neighbours on two sides of a boundary are not one block.
+    allocator.release(1664, 384);
+    allocator.release(second, 640);
+    allocator.release(704, 320);
+    allocator.release(first, 640);
+    expect(allocator.allocate(1000)).toBe(1024);
+    allocator.release(1024, 1000);
+    allocator.release(third, 1024);
+    expect(allocator.report().used).toBe(64);
+    expect(allocator.allocate(960)).toBe(64);
+    expect(ends).toEqual([704, 1664, 2048, 3072, 1024]);
   });
+
+  test.each([Number.POSITIVE_INFINITY, 2 ** 18])(
+    "stays consistent under a long random use, segments of %d",
+    (segment) => {
+      const allocator = new Allocator(64, 2 ** 24, grow, segment);
+      const live: { address: number; size: number }[] = [];
+      let state = 12345;
+      const random = (below: number): number => {
+        state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+        return Math.floor((state / 2 ** 32) * below);
+      };
+      let used = 64;
+      for (let step = 0; step < 5000; step++) {
+        if (live.length > 40 || (live.length > 0 && random(3) === 0)) {
+          const [{ address, size }] = live.splice(random(live.length), 1);
+          allocator.release(address, size);
+          used -= Math.ceil(size / 64) * 64;
+        } else {
+          const size = 1 + random(2 ** (6 + random(12)));
+          const address = allocator.allocate(size);
+          expect(Math.floor(address / segment)).toBe(Math.floor((address + size - 1) / segment));
+          for (const other of live) {
+            expect(address + size <= other.address || other.address + other.size <= address).toBe(true);
+          }
+          live.push({ address, size });
+          used += Math.ceil(size / 64) * 64;
+        }
+        expect(allocator.report().used).toBe(used);
+      }
+      for (const { address, size } of live) allocator.release(address, size);
+      const largest = Math.min(2 ** 24, segment) - 64;
+      expect(allocator.allocate(largest)).toBe(64);
+    },
+  );
 });

@@ -28,6 +28,8 @@ function mebibytes(bytes: number): string {
 export class Allocator {
   readonly #limit: number;
   readonly #grow: (end: number) => boolean;
+  /** Units of a segment; no block lies in two. */
+  readonly #segment: number;
   /** First unit that was never given out. */
   #top: number;
   #used: number;
@@ -44,9 +46,12 @@ export class Allocator {
    * @param base - bytes at the bottom that are not for allocation; they count as used
    * @param limit - no block ends above this address
    * @param grow - makes memory available up to an address; false when the system refuses
+   * @param segment - bytes, a multiple of 64: no block crosses a multiple of it, for memory that is made of
+   *   separate buffers; without it a block may lie anywhere
    */
-  constructor(base: number, limit: number, grow: (end: number) => boolean) {
+  constructor(base: number, limit: number, grow: (end: number) => boolean, segment = Number.POSITIVE_INFINITY) {
     this.#limit = limit;
+    this.#segment = segment / unit;
     this.#grow = grow;
     this.#top = Math.ceil(base / unit);
     this.#used = this.#top * unit;
@@ -107,20 +112,31 @@ export class Allocator {
     invariant(this.#live.get(start) === units, `release of ${bytes} bytes at ${address}: no such block is live`);
     this.#live.delete(start);
     this.#used -= units * unit;
-    const after = this.#free.get(start + units);
+    // A neighbour in another segment stays apart.
+    const after = (start + units) % this.#segment === 0 ? undefined : this.#free.get(start + units);
     if (after !== undefined) {
       this.#unlink(start + units, after);
       units += after;
     }
-    const before = this.#freeByEnd.get(start);
+    const before = start % this.#segment === 0 ? undefined : this.#freeByEnd.get(start);
     if (before !== undefined) {
       const size = start - before;
       this.#unlink(before, size);
       start = before;
       units += size;
     }
-    if (start + units === this.#top) this.#top = start;
+    if (start + units === this.#top) this.#lower(start);
     else this.#link(start, units);
+  }
+
+  /** Nothing lives from `start` on; free ends of earlier segments go with it. */
+  #lower(start: number): void {
+    let top = start;
+    for (let before = this.#freeByEnd.get(top); before !== undefined; before = this.#freeByEnd.get(top)) {
+      this.#unlink(before, top - before);
+      top = before;
+    }
+    this.#top = top;
   }
 
   #find(units: number): number | undefined {
@@ -151,17 +167,22 @@ export class Allocator {
 
   /** A block at the top; undefined when the limit or the system refuses. */
   #extend(units: number): number | undefined {
-    const start = this.#top;
+    if (units > this.#segment) return undefined;
+    const top = this.#top;
+    const used = top % this.#segment;
+    const start = used + units > this.#segment ? top - used + this.#segment : top;
     const end = (start + units) * unit;
     if (end > this.#limit || !this.#grow(end)) return undefined;
+    if (start > top) this.#link(top, start - top);
     this.#top = start + units;
     return start;
   }
 
   #exhausted(units: number): AegisError {
+    const most = units > this.#segment ? `; one block may have ${mebibytes(this.#segment * unit)} at most` : "";
     return new AegisError(
       "memory",
-      `out of backend memory: wanted ${mebibytes(units * unit)}, ${mebibytes(this.#used)} of ${mebibytes(this.#limit)} are in use`,
+      `out of backend memory: wanted ${mebibytes(units * unit)}, ${mebibytes(this.#used)} of ${mebibytes(this.#limit)} are in use${most}`,
       {
         hint: "use smaller parameters or fewer keys, or raise the memory limit of the backend",
         operation: "allocate",
