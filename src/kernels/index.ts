@@ -40,6 +40,13 @@ export { createReferenceBackend, type ReferenceBackendOptions } from "./referenc
 export { checkWord, expectedCheck, selfCheck } from "./self-check.ts";
 export * from "./sharded/index.ts";
 export { createWasmBackend, type WasmBackendOptions } from "./wasm/backend.ts";
+export {
+  createWebgpuBackend,
+  listAdapters,
+  type WebgpuBackend,
+  type WebgpuBackendOptions,
+} from "./webgpu/backend.ts";
+export type { AdapterDescription, AdapterLimits, ListedAdapter, WebgpuStatistics } from "./webgpu/protocol.ts";
 
 /** Names of the backends that run anywhere Node does. */
 export const backendNames = ["wasm", "native", "reference"] as const;
