@@ -1,8 +1,10 @@
 /** Vitest global setup: the tests load the compiled kernels from dist. */
 import { tryNative } from "./build-native.mjs";
 import { ensureKernels } from "./kernels.mjs";
+import { chooseSoftwareAdapter } from "./software-adapter.mjs";
 
 export function setup() {
+  chooseSoftwareAdapter();
   try {
     ensureKernels();
   } catch (error) {

@@ -4,8 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import {
+  availableBackends,
   conversionTable,
   type Filling,
   fill,
@@ -22,20 +23,11 @@ import {
   syntheticTable,
   throughInverses,
 } from "../../test/kernels/support.ts";
-import {
-  type Backend,
-  backendNames,
-  type ConversionTable,
-  createBackend,
-  createWasmBackend,
-  type Limbs,
-  type RingKernels,
-} from "./index.ts";
+import { type Backend, type ConversionTable, createWasmBackend, type Limbs, type RingKernels } from "./index.ts";
 
-const backends = new Map<string, Backend>();
-beforeAll(async () => {
-  for (const name of backendNames) backends.set(name, await createBackend(name));
-});
+const { backends, missing } = await availableBackends();
+const names = [...backends.keys()];
+for (const [name, why] of missing) test.skip(`${name}: ${why}`, () => undefined);
 afterAll(() => {
   for (const backend of backends.values()) backend.dispose();
 });
@@ -74,7 +66,7 @@ const bitSizes = [25, 26, 27, 28, 29, 30];
 const allSizes = (logN: number): number[] => bitSizes.flatMap((bits) => primes(logN, bits, 1));
 const zero: Filling = () => 0;
 
-describe.each(backendNames)("%s: definitions", (name) => {
+describe.each(names)("%s: definitions", (name) => {
   const ringOf = (logN: number, moduli: readonly number[]): RingKernels => backends.get(name)!.ring(logN, moduli);
 
   test.each(["transforms", "elementwise", "encoding", "sums", "conversion"])("stored %s", (file) => {

@@ -1,5 +1,39 @@
 /** What the tests of the kernels share: primes, fillings, conversion tables and stored cases. */
-import type { ConversionTable, Limbs, RingKernels } from "../../src/kernels/index.ts";
+import { AegisError } from "../../src/base/errors.ts";
+import {
+  type Backend,
+  backendNames,
+  type ConversionTable,
+  createBackend,
+  createWebgpuBackend,
+  type Limbs,
+  type RingKernels,
+  type WebgpuBackend,
+} from "../../src/kernels/index.ts";
+
+/** A WebGPU backend with little memory, in chunks so small that operands lie in several; or why there is none. */
+export async function webgpuForTests(chunkBytes = 2 ** 20): Promise<WebgpuBackend | string> {
+  try {
+    return await createWebgpuBackend({ maximumBytes: 2 ** 26, chunkBytes });
+  } catch (error) {
+    if (error instanceof AegisError && error.code === "device") return error.message;
+    throw error;
+  }
+}
+
+/** Every backend that this machine can run, and why it cannot run the others. */
+export async function availableBackends(): Promise<{
+  readonly backends: ReadonlyMap<string, Backend>;
+  readonly missing: ReadonlyMap<string, string>;
+}> {
+  const backends = new Map<string, Backend>();
+  const missing = new Map<string, string>();
+  for (const name of backendNames) backends.set(name, await createBackend(name));
+  const webgpu = await webgpuForTests();
+  if (typeof webgpu === "string") missing.set("webgpu", webgpu);
+  else backends.set("webgpu", webgpu);
+  return { backends, missing };
+}
 
 export function isPrime(n: number): boolean {
   for (let d = 3; d * d <= n; d += 2) if (n % d === 0) return false;

@@ -17,6 +17,10 @@ export class WebgpuCore {
   readonly #shared: SharedArea;
   readonly #chunkBytes: number;
   #chunks = 1;
+  /** What the answer area holds: these words, as of this end of the ring. */
+  #readHead = -1;
+  #readFirst = 0;
+  #readEnd = 0;
   readonly #moduli = new Map<number, ModulusConstants>();
   readonly #twiddles = new Map<string, number>();
 
@@ -68,13 +72,24 @@ export class WebgpuCore {
     this.queue.publish();
   }
 
-  /** Reads words from a byte address of the arena. */
-  read(address: number, into: Uint32Array, count: number): void {
-    const at = this.queue.begin(operations.read, 4);
-    this.queue.words[at + 2] = address / 4;
-    this.queue.words[at + 3] = count;
-    this.queue.ask();
-    into.set(this.#shared.answer.subarray(0, count));
+  /**
+   * Reads words from a byte address of the arena. `behind` more words are brought along while nothing else
+   * happens: who reads one limb mostly reads the next, and what costs is the way there and back.
+   */
+  read(address: number, into: Uint32Array, count: number, behind: number): void {
+    const { queue } = this;
+    const word = address / 4;
+    if (queue.head !== this.#readHead || word < this.#readFirst || word + count > this.#readEnd) {
+      const at = queue.begin(operations.read, 4);
+      queue.words[at + 2] = word;
+      queue.words[at + 3] = count + behind;
+      queue.ask();
+      this.#readHead = queue.head;
+      this.#readFirst = word;
+      this.#readEnd = word + count + behind;
+    } else queue.check();
+    const start = word - this.#readFirst;
+    into.set(this.#shared.answer.subarray(start, start + count));
   }
 
   /** Waits until everything so far is done. */

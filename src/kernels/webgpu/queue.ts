@@ -26,6 +26,11 @@ export class CommandQueue {
     this.#timeout = timeout;
   }
 
+  /** Words written so far, modulo 2^32: changes with every command. */
+  get head(): number {
+    return this.#head;
+  }
+
   /** Throws what the worker recorded, if anything. */
   check(): void {
     if (this.#closed) throw new AegisError("internal", "the backend was disposed and is used again");

@@ -31,6 +31,9 @@ const mostLimbs = (parameterWords - headWords) / limbWords;
 const fewTargets = 8;
 const manyCoefficients = 2 ** 14;
 
+/** Most words that are read at once when limbs are small. */
+const readAhead = 2 ** 16;
+
 interface Transform {
   readonly twiddles: number;
   readonly scale: number;
@@ -72,7 +75,9 @@ export class WebgpuRing implements RingKernels {
   }
 
   read(src: Limbs, index: number, into: Uint32Array): void {
-    this.#core.read(src.address + index * this.limbStride, into, this.degree);
+    const rest = ((src.moduli.length - 1 - index) * this.limbStride) / 4;
+    const behind = this.degree + rest <= readAhead ? rest : 0;
+    this.#core.read(src.address + index * this.limbStride, into, this.degree, behind);
   }
 
   /**

@@ -25,7 +25,7 @@ const formulas = {
 
 /** Where in a the value i of the result lies, for kernels that move values. */
 const movements = {
-  expand: "i >> shape.z",
+  expand: "(i >> shape.z)",
   // The value of a(X^g) at the point 2·bitrev(i) + 1 is that of a at g times it; products modulo 2^32 are right modulo 2N.
   automorphism: "reverse((((2u * reverse(i, shape.z) + 1u) * shape.w) & (2u * degree - 1u)) >> 1u, shape.z)",
 } as const;
