@@ -8,6 +8,7 @@ import {
   describeDevice,
   deviceMemory,
   fastestDevice,
+  fastestProcessor,
   openDevice,
   parseDevice,
 } from "../kernels/index.ts";
@@ -34,7 +35,7 @@ export function collect(value: string, before: readonly string[] | undefined): s
 }
 
 export const deviceOptionText =
-  "native, wasm or reference, or native:avx2 for an instruction set; again for further devices (default: the fastest here, see aegis devices)";
+  "native, wasm, webgpu or reference, with a name where there are several, such as native:avx2 or webgpu:GeForce; again for further devices (default: the fastest here, see aegis devices)";
 
 /** Throws `argument` for what cannot be meant, `device` where no device works. */
 export async function chooseDevices(choice: DeviceChoice): Promise<DeviceSetup[]> {
@@ -52,16 +53,18 @@ export async function chooseDevices(choice: DeviceChoice): Promise<DeviceSetup[]
   if (named.length === 0) named.push(await fastestOrWasm());
   const specs = Array.from({ length: count }, (_, i) => named[named.length === 1 ? 0 : i] as DeviceSpec);
   const natives = specs.filter(({ kind }) => kind === "native").length;
-  const share = Math.max(1, Math.floor((availableParallelism() - (count - natives)) / Math.max(1, natives)));
+  const others = specs.filter(({ kind }) => kind === "wasm" || kind === "reference").length;
+  const share = Math.max(1, Math.floor((availableParallelism() - others) / Math.max(1, natives)));
   return Promise.all(
     specs.map(async (spec) => {
       const native = spec.kind === "native";
+      const webgpu = spec.kind === "webgpu";
       const all = await deviceMemory(spec);
       const own = native ? all / natives : all;
       return {
         ...spec,
         threads: native ? (threads ?? share) : 1,
-        memoryBytes: Math.floor(memory === undefined ? own : native ? memory : Math.min(memory, all)),
+        memoryBytes: Math.floor(memory === undefined ? own : native || webgpu ? memory : Math.min(memory, all)),
       };
     }),
   );
@@ -76,10 +79,11 @@ async function fastestOrWasm(): Promise<DeviceSpec> {
   return device;
 }
 
-/** A backend for the client, and for what is measured: of the first device's kind. */
-export function openClientBackend([first]: readonly DeviceSetup[]): Promise<Backend> {
+/** A backend for the client: of the first device's kind, unless it is an adapter. Clients work on processors. */
+export async function openClientBackend([first]: readonly DeviceSetup[]): Promise<Backend> {
   const { kind, name, threads } = first as DeviceSetup;
-  return openDevice({ kind, name }, { threads });
+  if (kind !== "webgpu") return openDevice({ kind, name }, { threads });
+  return openDevice(await fastestProcessor(), { threads: availableParallelism() });
 }
 
 const measuredMemory = 2 ** 31;

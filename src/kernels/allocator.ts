@@ -90,9 +90,14 @@ export class Allocator {
     return () => void this.#watching.delete(watch);
   }
 
+  /** Tells those who watch that work goes on, where it is waited for without allocating. */
+  stir(): void {
+    for (const watch of this.#watching) watch();
+  }
+
   /** Address of `bytes` bytes. Throws `memory` when they are not to be had. */
   allocate(bytes: number): number {
-    for (const watch of this.#watching) watch();
+    this.stir();
     const units = Math.max(1, Math.ceil(bytes / unit));
     let start = this.#find(units) ?? this.#extend(units);
     while (start === undefined) {

@@ -78,6 +78,8 @@ export interface Backend {
    * that it goes on, or end it by throwing. Returns a function that ends this.
    */
   onAllocate(watch: () => void): () => void;
+  /** Waits until all kernels that were called are done; absent where they are when their call returns. */
+  finish?(): void;
   /** Frees everything; using the backend afterwards is an error. */
   dispose(): void;
 }

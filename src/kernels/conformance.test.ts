@@ -383,6 +383,7 @@ describe.each(["uniform", "largest", "alternating", "mixed"] as const)("sums of 
       [2, [0, 1, 2]],
       [3, [0, 1]],
       [5, [0, 1, 2, 3]],
+      ...(terms % 8 === 0 ? ([[8, [0, 3, 4, 5]]] as const) : []),
     ] as const) {
       const moduli = allSizes(logN);
       const limbs = indices(moduli.length);
@@ -525,5 +526,57 @@ describe("wasm", () => {
     ring.release(ring.allocate(230), 230);
     backend.dispose();
     expect(() => ring.forwardNtt({ address, moduli: [0] })).toThrow("disposed");
+  });
+});
+
+describe.each([2, 3, 5, 8, 10])("key-switch products at degree 2^%i", (logN) => {
+  const special = 2;
+  test.each(["uniform", "largest", "mixed"] as const)("%s", (name) => {
+    const moduli = primes(logN, 30, 7);
+    const all = indices(moduli.length);
+    const own = all.slice(special);
+    const ranges = [
+      [0, 3],
+      [3, 5],
+    ] as const;
+    agree(logN, moduli, (ring, make) => {
+      const polys = (count: number, of = all): Limbs[] => indices(count).map(() => make(ring, of, fillings[name]));
+      // A key of a higher level has a digit more.
+      const [b, a] = [polys(3), polys(3)];
+      const liftScalars = Uint32Array.from(own, (m) => fillings[name](1, moduli[m], 0));
+      const key = { a, b, specialCount: special, liftScalars };
+      const results: Limbs[] = [];
+      const product = (changes: object) => {
+        const dst = polys(2) as [Limbs, Limbs];
+        results.push(...dst);
+        const none = { lifted: [undefined, undefined] as const, added: undefined, element: 1, accumulates: false };
+        return { digits: polys(2), ...none, dst, ...changes };
+      };
+      const [poly] = polys(1, own);
+      const [lifted0, lifted1] = polys(2, own);
+      const [added] = polys(1);
+      const source = { poly, ranges };
+      for (const element of [1, 5, 2 ** (logN + 1) - 1]) {
+        for (const accumulates of [false, true]) {
+          ring.keyProducts(
+            [
+              product({ element, accumulates }),
+              product({ element: 5, accumulates, source, lifted: [lifted0, lifted1], added }),
+              product({ element: 1, accumulates, lifted: [lifted0, undefined] }),
+              product({ element, accumulates, added }),
+            ],
+            key,
+          );
+        }
+      }
+      const [x, y, z] = [...polys(1), ...polys(1), ...polys(1)];
+      const scalars = Uint32Array.from(moduli, (q) => fillings[name](2, q, 0));
+      ring.subtractTransformed(z, x, y, scalars);
+      const [again] = polys(1);
+      ring.subtractTransformed(x, x, again, scalars);
+      const [from, into] = polys(2);
+      ring.inverseNttInto(into, from);
+      return [...results, z, x, from, into];
+    });
   });
 });

@@ -11,15 +11,16 @@ import {
 import { createReferenceBackend } from "./reference/backend.ts";
 import { selfCheck } from "./self-check.ts";
 import { createWasmBackend, largestWasmMemory } from "./wasm/backend.ts";
+import { createWebgpuBackend, listAdapters } from "./webgpu/backend.ts";
 
 /** `reference` computes by definitions, on big integers: for checking others. */
-export const deviceKinds = ["native", "wasm", "reference"] as const;
+export const deviceKinds = ["native", "wasm", "webgpu", "reference"] as const;
 export type DeviceKind = (typeof deviceKinds)[number];
 
-/** A device as it is asked for: `native`, `native:avx2`, `wasm`, … */
+/** A device as it is asked for: `native`, `native:avx2`, `wasm`, `webgpu`, `webgpu:GeForce`, … */
 export interface DeviceSpec {
   readonly kind: DeviceKind;
-  /** An instruction set of `native`. */
+  /** An instruction set of `native`; a part of the name of an adapter of `webgpu`. */
   readonly name?: string | undefined;
 }
 
@@ -52,7 +53,8 @@ export function parseDevice(text: string, option = "--device"): DeviceSpec {
   if (!(deviceKinds as readonly string[]).includes(kind)) throw refuse(`one of ${deviceKinds.join(", ")}`);
   if (kind === "native" && name !== "" && !(instructionSets as readonly string[]).includes(name))
     throw refuse(`native:NAME with one of ${instructionSets.join(", ")}`);
-  if (kind !== "native" && rest.length > 0) throw refuse(`${kind} without a name`);
+  if (kind === "webgpu" && rest.length > 0 && name === "") throw refuse("webgpu:NAME with a part of an adapter's name");
+  if (kind !== "native" && kind !== "webgpu" && rest.length > 0) throw refuse(`${kind} without a name`);
   return name === "" ? { kind: kind as DeviceKind } : { kind: kind as DeviceKind, name };
 }
 
@@ -78,20 +80,48 @@ export async function openDevice({ kind, name }: DeviceSpec, options: DeviceOpti
       });
     case "wasm":
       return createWasmBackend({ maximumBytes: Math.min(maximumBytes ?? largestWasmMemory, largestWasmMemory) });
+    case "webgpu":
+      return createWebgpuBackend({ ...memory, ...(name === undefined ? {} : { adapter: name }) });
     case "reference":
       return createReferenceBackend(memory);
   }
 }
 
-/** Bytes that a device of this kind has, when it is the only one of its process. */
-export async function deviceMemory({ kind }: DeviceSpec): Promise<number> {
-  return kind === "native" ? hostBytes() : kind === "wasm" ? largestWasmMemory : 2 ** 30;
+/**
+ * Bytes that a device has, when it is the only one of its process; of an adapter, what its buffers hold, up to
+ * 4 GiB, since it does not tell its memory.
+ */
+export async function deviceMemory(spec: DeviceSpec): Promise<number> {
+  switch (spec.kind) {
+    case "native":
+      return hostBytes();
+    case "wasm":
+      return largestWasmMemory;
+    case "webgpu": {
+      const backend = await openDevice(spec);
+      const { limit } = backend.memory();
+      backend.dispose();
+      return limit;
+    }
+    case "reference":
+      return 2 ** 30;
+  }
 }
 
 /** Devices that may be here; some may not work. */
 async function candidates(): Promise<DeviceSpec[]> {
   const native = await availableInstructionSets().catch(() => []);
-  return [...native.map((name) => ({ kind: "native", name }) as const), { kind: "wasm" }];
+  const adapters = await listAdapters().catch(() => []);
+  return [
+    ...native.map((name) => ({ kind: "native", name }) as const),
+    { kind: "wasm" },
+    ...adapters.map(({ name }) => ({ kind: "webgpu", name }) as const),
+  ];
+}
+
+/** Whether an adapter by this name computes on the processor: no faster than the other devices, and slower to start. */
+function isSoftware({ kind, name = "" }: DeviceSpec): boolean {
+  return kind === "webgpu" && /swiftshader|llvmpipe|lavapipe|software|basic render/i.test(name);
 }
 
 /** Every device that is here, checked and measured, the fastest first. Takes a third of a second. */
@@ -106,8 +136,9 @@ async function examineAll(specs: readonly DeviceSpec[]): Promise<DeviceReport[]>
 }
 
 async function examine(spec: DeviceSpec): Promise<DeviceReport> {
-  const base = { kind: spec.kind, name: spec.name ?? "simd128", memoryBytes: await deviceMemory(spec) };
+  let base = { kind: spec.kind, name: spec.name ?? "simd128", memoryBytes: 0 };
   try {
+    base = { ...base, memoryBytes: await deviceMemory(spec) };
     const backend = await openDevice(spec, { maximumBytes: measuredBytes });
     try {
       selfCheck(backend);
@@ -131,7 +162,7 @@ const measuredLogN = 13;
 /** The largest prime below 2^30 that is 1 modulo 2^14. */
 const measuredPrime = 1073692673;
 /** Engines compile WebAssembly for speed while it runs. */
-const measuredMilliseconds = { native: 15, wasm: 100, reference: 0 };
+const measuredMilliseconds = { native: 15, wasm: 100, webgpu: 100, reference: 0 };
 
 /** Nanoseconds of a forward transform of one limb for a coefficient and a bit: the least of several. */
 function measureTransform(backend: Backend, milliseconds: number): number {
@@ -144,6 +175,7 @@ function measureTransform(backend: Backend, milliseconds: number): number {
     const calls = 8;
     const start = performance.now();
     for (let call = 0; call < calls; call++) ring.forwardNtt(limbs);
+    backend.finish?.();
     best = Math.min(best, (performance.now() - start) / calls);
   } while (performance.now() - begin < milliseconds);
   ring.release(limbs.address, 1);
@@ -152,13 +184,19 @@ function measureTransform(backend: Backend, milliseconds: number): number {
 
 let chosen: Promise<DeviceSpec> | undefined;
 
+/** The fastest device that is no adapter, by its name alone. */
+export async function fastestProcessor(): Promise<DeviceSpec> {
+  const [best] = await availableInstructionSets().catch(() => []);
+  return best === undefined || best === "portable" ? { kind: "wasm" } : { kind: "native", name: best };
+}
+
 /** The fastest device that passes its check; found once. WebAssembly where there is no other. */
 export function fastestDevice(): Promise<DeviceSpec> {
   chosen ??= (async () => {
     const all = await candidates();
     // Portable kernels are for processors without the others.
     const vector = all.some(({ name }) => name !== undefined && name !== "portable");
-    const devices = await examineAll(vector ? all.filter(({ name }) => name !== "portable") : all);
+    const devices = await examineAll(all.filter((spec) => !isSoftware(spec) && !(vector && spec.name === "portable")));
     const best = devices.find(({ selfCheck: check }) => check === "passed");
     if (best === undefined) {
       throw new AegisError(
@@ -169,7 +207,7 @@ export function fastestDevice(): Promise<DeviceSpec> {
         },
       );
     }
-    return best.kind === "native" ? { kind: best.kind, name: best.name } : { kind: best.kind };
+    return best.kind === "wasm" ? { kind: best.kind } : { kind: best.kind, name: best.name };
   })();
   return chosen;
 }

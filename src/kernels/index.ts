@@ -23,6 +23,7 @@ export {
   deviceKinds,
   deviceMemory,
   fastestDevice,
+  fastestProcessor,
   listDevices,
   openDevice,
   parseDevice,

@@ -30,6 +30,73 @@ export function keyProductsByLimbs(
   }
 }
 
+/** {@link RingKernels.keyProducts} by the other kernels, each step for all limbs at once. */
+export function keyProductsTogether(
+  kernels: RingKernels,
+  products: readonly KeyProduct[],
+  { a, b, specialCount, liftScalars }: SwitchingKeyLimbs,
+): void {
+  const [first] = products;
+  if (first === undefined) return;
+  const basis = (first.digits[0] as Limbs).moduli;
+  const count = first.digits.length;
+  const from = (view: Limbs, start: number, end: number): Limbs => ({
+    address: view.address + start * kernels.limbStride,
+    moduli: view.moduli.slice(start, end),
+  });
+  const held: number[] = [];
+  const scratch = (): Limbs => {
+    const address = kernels.allocate(basis.length);
+    held.push(address);
+    return { address, moduli: basis };
+  };
+  try {
+    for (const { digits, source } of products) if (source !== undefined) transformDigits(digits, source);
+    // A key of a higher level has more limbs than the product.
+    const half = (list: readonly Limbs[]): Limbs[] =>
+      list.slice(0, count).map(({ address }) => ({ address, moduli: basis }));
+    const sums = products.map(({ digits, element, accumulates, dst }) => ({
+      dst: element === 1 && !accumulates ? dst : [scratch(), scratch()],
+      a: digits,
+      b: [half(b), half(a)],
+    }));
+    kernels.multiplySums(sums, false, 0);
+    const own = basis.slice(specialCount);
+    for (const [f, { lifted, added, element, accumulates, dst }] of products.entries()) {
+      const parts = (sums[f] as (typeof sums)[number]).dst;
+      for (const [k, part] of parts.entries()) {
+        const poly = lifted[k];
+        if (poly !== undefined)
+          kernels.multiplyScalarAdd(
+            from(part, specialCount, basis.length),
+            { address: poly.address, moduli: own },
+            liftScalars.subarray(0, own.length),
+          );
+        if (k === 0 && added !== undefined) kernels.add(part, part, { address: added.address, moduli: basis });
+        const target = { address: (dst[k] as Limbs).address, moduli: basis };
+        if (element === 1) {
+          if (accumulates) kernels.add(target, target, part);
+          continue;
+        }
+        const moved = accumulates ? scratch() : target;
+        kernels.automorphism(moved, part, element);
+        if (accumulates) kernels.add(target, target, moved);
+      }
+    }
+  } finally {
+    for (const address of held) kernels.release(address, basis.length);
+  }
+
+  function transformDigits(digits: readonly Limbs[], { poly, ranges }: DigitSource): void {
+    for (const [d, digit] of digits.entries()) {
+      const [start, end] = ranges[d] as readonly [number, number];
+      kernels.forwardNtt(from(digit, 0, specialCount + start));
+      kernels.forwardNtt(from(digit, specialCount + end, basis.length));
+      kernels.copy(from(digit, specialCount + start, specialCount + end), from(poly, start, end));
+    }
+  }
+}
+
 /** {@link RingKernels.subtractTransformed} by the other kernels. */
 export function subtractTransformedByLimbs(
   kernels: RingKernels,

@@ -1,10 +1,11 @@
 /** What the tests of the kernels share: primes, fillings, conversion tables and stored cases. */
 import { AegisError } from "../../src/base/errors.ts";
 import {
+  availableInstructionSets,
   type Backend,
-  backendNames,
   type ConversionTable,
   createBackend,
+  createNativeBackend,
   createWebgpuBackend,
   type Limbs,
   type RingKernels,
@@ -28,7 +29,14 @@ export async function availableBackends(): Promise<{
 }> {
   const backends = new Map<string, Backend>();
   const missing = new Map<string, string>();
-  for (const name of backendNames) backends.set(name, await createBackend(name));
+  for (const name of ["reference", "wasm"] as const) backends.set(name, await createBackend(name));
+  try {
+    for (const instructions of await availableInstructionSets())
+      backends.set(`native:${instructions}`, await createNativeBackend({ instructions, maximumBytes: 2 ** 30 }));
+    backends.set("native, 3 threads", await createNativeBackend({ threads: 3, maximumBytes: 2 ** 30 }));
+  } catch (error) {
+    missing.set("native", (error as Error).message);
+  }
   const webgpu = await webgpuForTests();
   if (typeof webgpu === "string") missing.set("webgpu", webgpu);
   else backends.set("webgpu", webgpu);

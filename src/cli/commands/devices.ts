@@ -16,7 +16,7 @@ export function devicesCommand(): Command {
       }
       printLine(`${cpus()[0]?.model.trim() ?? "unknown processor"}, ${availableParallelism()} cores`);
       const rows = devices.map(({ kind, name, memoryBytes, nttNsPerCoefficientBit, selfCheck }) => [
-        kind === "wasm" ? kind : describeDevice({ kind, name }),
+        kind === "wasm" ? kind : describeDevice({ kind, name }).slice(0, 60),
         nttNsPerCoefficientBit === null ? "–" : nttNsPerCoefficientBit.toFixed(4),
         formatBytes(memoryBytes),
         selfCheck === "passed" ? "passed" : emphasise("red", selfCheck),

@@ -75,6 +75,10 @@ class AdapterBackend implements WebgpuBackend {
     return this.#core.statistics();
   }
 
+  finish(): void {
+    this.#core.finish();
+  }
+
   onPressure(release: () => boolean): () => void {
     return this.#core.allocator.onPressure(release);
   }

@@ -30,6 +30,8 @@ export class WebgpuCore {
     this.#chunkBytes = chunkBytes;
     // Address 0 is kept free, as in the other backends.
     this.allocator = new Allocator(64, maximumBytes, (end) => this.#grow(end), chunkBytes);
+    // Whoever watches allocations is told that long work goes on.
+    queue.onWait = () => this.allocator.stir();
   }
 
   #grow(end: number): boolean {

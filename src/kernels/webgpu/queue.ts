@@ -11,6 +11,8 @@ export class CommandQueue {
   readonly #shared: SharedArea;
   readonly #device: string;
   readonly #timeout: number;
+  /** Called a few times a second while this thread waits for a worker that lives. */
+  onWait: () => void = () => undefined;
   #head = 0;
   #pending = 0;
   #closed = false;
@@ -109,6 +111,7 @@ export class CommandQueue {
       if (woken !== "timed-out") continue;
       const now = Atomics.load(words, control.heartbeat);
       silent = now === beat ? silent + patience : 0;
+      if (silent === 0) this.onWait();
       beat = now;
       if (silent < this.#timeout) continue;
       this.#shared.fail({

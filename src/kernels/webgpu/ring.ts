@@ -7,11 +7,14 @@ import { invariant } from "../../base/validate.ts";
 import {
   type Backend,
   type ConversionTable,
+  type KeyProduct,
   type Limbs,
   limbPadding,
   type ProductSums,
   type RingKernels,
+  type SwitchingKeyLimbs,
 } from "../backend.ts";
+import { keyProductsTogether } from "../key-products.ts";
 import { type ModulusConstants, powerModulo, residueSumPlan } from "../modulus.ts";
 import { conversionWords } from "./conversion.ts";
 import type { WebgpuCore } from "./core.ts";
@@ -134,6 +137,11 @@ export class WebgpuRing implements RingKernels {
     this.#core.queue.publish();
   }
 
+  inverseNttInto(dst: Limbs, a: Limbs): void {
+    this.copy(dst, a);
+    this.inverseNtt(dst);
+  }
+
   copy(dst: Limbs, a: Limbs): void {
     if (dst.address !== a.address) this.#elementwise("copy", dst, a, a);
   }
@@ -172,6 +180,16 @@ export class WebgpuRing implements RingKernels {
 
   subtractMultiplyScalar(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
     this.#elementwise("subtractMultiplyScalar", dst, a, b, scalars);
+  }
+
+  /** Each step for all limbs at once: a command costs more than what a cache would spare. */
+  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
+    keyProductsTogether(this, products, key);
+  }
+
+  subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
+    this.forwardNtt(b);
+    this.subtractMultiplyScalar(dst, a, b, scalars);
   }
 
   expand(dst: Limbs, a: Limbs, logRun: number): void {
