@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { parseProgram } from "../../src/program/index.ts";
 import { buildDist, command } from "../support/build.ts";
-import { aegis, Folders } from "./support.ts";
+import { aegis, CallsInTurn, Folders } from "./support.ts";
 
 const folders = new Folders();
+const calls = new CallsInTurn();
 let model: string;
 
 beforeAll(async () => {
@@ -15,7 +16,10 @@ beforeAll(async () => {
   model = folders.model();
 });
 
-afterAll(() => folders[Symbol.dispose]());
+afterAll(() => {
+  calls[Symbol.dispose]();
+  folders[Symbol.dispose]();
+});
 
 const number = expect.any(Number) as number;
 const warning = "warning: parameters insecure-test give no security: for tests only\n";
@@ -181,7 +185,7 @@ test("aegis calibrate writes a calibration that compile takes, and nothing else"
 
 test("aegis recommend: within a budget, and by a deadline that nothing meets", async () => {
   const recommend = (...args: string[]) =>
-    aegis([
+    calls.call([
       "recommend",
       "--model",
       model,
@@ -206,7 +210,7 @@ test("aegis recommend: within a budget, and by a deadline that nothing meets", a
 
 describe("aegis simulate", () => {
   const simulate = (...args: string[]) =>
-    aegis(["simulate", "--model", model, "--preset", "insecure-test", "--tokens", "4", "--devices", "2", ...args]);
+    calls.call(["simulate", "--model", model, "--preset", "insecure-test", "--tokens", "4", "--devices", "2", ...args]);
 
   test("--json: what one strategy takes, beside one device", async () => {
     const { code, stdout, stderr } = await simulate("--json");

@@ -1,8 +1,9 @@
 /** The aegis command as a process, and checkpoint directories to give it. */
-import { spawn } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { command } from "../support/build.ts";
 import { modelFiles, type Shape, smallModel } from "../support/transformer.ts";
 
@@ -30,6 +31,54 @@ export function aegis(
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, stdout, stderr }));
   });
+}
+
+interface Waiting {
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (cause: Error) => void;
+}
+
+/**
+ * The command in one process that takes calls in turn, for tests of what a command says: most of a short call's time
+ * is a new process that loads its code. What is left in a process by one call must not matter to the next.
+ */
+export class CallsInTurn {
+  #child: ChildProcess | undefined;
+  readonly #waiting = new Map<number, Waiting>();
+  #count = 0;
+
+  call(args: readonly string[]): Promise<Outcome> {
+    const child = (this.#child ??= this.#start());
+    const id = this.#count++;
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(id, { resolve, reject });
+      child.send({ id, args });
+    });
+  }
+
+  #start(): ChildProcess {
+    const entry = join(command, "../command.js");
+    const child = fork(fileURLToPath(new URL("in-turn.mjs", import.meta.url)), [entry], {
+      execArgv: [],
+      env: { PATH: process.env.PATH ?? "" },
+      stdio: ["ignore", "pipe", "pipe", "ipc"],
+    });
+    let raw = "";
+    for (const stream of [child.stdout, child.stderr])
+      stream?.setEncoding("utf8").on("data", (text: string) => (raw += text));
+    child.on("message", ({ id, outcome }: { id: number; outcome: Outcome }) => {
+      this.#waiting.get(id)?.resolve(outcome);
+      this.#waiting.delete(id);
+    });
+    child.on("exit", (code, signal) => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`ended with ${code ?? signal}: ${raw}`));
+    });
+    return child;
+  }
+
+  [Symbol.dispose](): void {
+    this.#child?.kill();
+  }
 }
 
 export const shape: Shape = { hidden: 8, heads: 2, inner: 20 };

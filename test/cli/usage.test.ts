@@ -6,9 +6,10 @@ import { parseSafetensors, readFloat32 } from "../../src/model/index.ts";
 import { buildDist, root } from "../support/build.ts";
 import { modelFiles, smallModel } from "../support/transformer.ts";
 import { float32, json, microTokenizer, type RawTensor, writeSafetensors } from "../vectors/model/micro.ts";
-import { aegis, type Files, Folders, shape } from "./support.ts";
+import { aegis, CallsInTurn, type Files, Folders, shape } from "./support.ts";
 
 const folders = new Folders();
+const calls = new CallsInTurn();
 let model: string;
 
 beforeAll(async () => {
@@ -16,7 +17,10 @@ beforeAll(async () => {
   model = folders.model();
 });
 
-afterAll(() => folders[Symbol.dispose]());
+afterAll(() => {
+  calls[Symbol.dispose]();
+  folders[Symbol.dispose]();
+});
 
 describe("exit codes", () => {
   test.each<[string[], number, RegExp]>([
@@ -68,7 +72,7 @@ describe("exit codes", () => {
 /** Fails with exactly `error: …` and a line that says what to do; leaves the folder as it was. */
 async function refused(args: readonly string[], message: RegExp, folder?: string): Promise<void> {
   const before = folder === undefined ? [] : readdirSync(folder);
-  const { code, stdout, stderr } = await aegis(args);
+  const { code, stdout, stderr } = await calls.call(args);
   const lines = stderr
     .trimEnd()
     .split("\n")
@@ -271,12 +275,12 @@ describe("an argument that is not right", () => {
   });
 
   test("a text that is too long: its length, and --truncate", async () => {
-    const { code, stderr } = await aegis(run("--text", long));
+    const { code, stderr } = await calls.call(run("--text", long));
     expect(code).toBe(1);
     expect(stderr).toMatch(
       /^error: the text is too long: it has 42 tokens, the model takes at most 16 tokens\n {2}shorten it, or pass --truncate .*\n$/,
     );
-    const cut = await aegis(compile("--text", long, "--truncate", "--preset", "insecure-test", "--json"));
+    const cut = await calls.call(compile("--text", long, "--truncate", "--preset", "insecure-test", "--json"));
     expect(cut.code).toBe(0);
     expect(JSON.parse(cut.stdout)).toMatchObject({ tokens: 16 });
   });
@@ -315,11 +319,11 @@ describe("a program or a plan that is not right", () => {
       "model.safetensors": modelFiles(shape, 2).model,
       "calibration.json": JSON.stringify(smallModel(shape, undefined, 2).calibration),
     });
-    const made = await aegis([
+    const made = await calls.call([
       ...["compile", "--model", model, "--tokens", "4", "--preset", "insecure-test"],
       ...["--out", file("program.json")],
     ]);
-    const planned = await aegis(plan("--program", file("program.json"), "--out", file("plan.json")));
+    const planned = await calls.call(plan("--program", file("program.json"), "--out", file("plan.json")));
     expect([made.code, planned.code]).toEqual([0, 0]);
   });
 

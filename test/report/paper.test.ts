@@ -52,8 +52,8 @@ test("every part is there: lengths, devices, strategies, what each part of the d
   expect(told.length).toBeGreaterThan(10);
 });
 
-test("the page needs nothing from elsewhere, and shows every figure", () => {
-  const figures = figuresOf(study);
+test("the page needs nothing from elsewhere, and shows every figure", async () => {
+  const figures = await figuresOf(study);
   const html = htmlOf(pageOf(study, figures));
   expect(html).toMatch(/^<!doctype html>/);
   expect(html.match(/<script|<link|<img|@import|url\(/g)).toBeNull();

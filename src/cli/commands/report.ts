@@ -78,7 +78,7 @@ function dataOf(study: PaperStudy) {
 }
 
 async function write(out: string, study: PaperStudy, data: ReturnType<typeof dataOf>): Promise<string[]> {
-  const figures = figuresOf(study);
+  const figures = await figuresOf(study);
   const hint = "check the path given with --out";
   const files: string[] = [];
   const add = async (name: string, text: string): Promise<void> => {

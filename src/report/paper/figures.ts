@@ -2,7 +2,8 @@
 import * as Plot from "@observablehq/plot";
 import { describeOperation, type Operation, type Program } from "../../program/index.ts";
 import type { Played } from "../../simulator/index.ts";
-import { type Figure, figure } from "../svg.ts";
+import { figure } from "../drawing.ts";
+import type { Figure } from "../svg.ts";
 import type { PaperStudy } from "./study.ts";
 
 const gibibyte = 2 ** 30;

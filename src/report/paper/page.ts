@@ -2,7 +2,6 @@
 import { formatCalibration, formatFigure, gibibytes, percent, seconds, type Unit } from "../format.ts";
 import type { Page, Section, Table } from "../page.ts";
 import type { Figure } from "../svg.ts";
-import * as figures from "./figures.ts";
 import { aims, published } from "./published.ts";
 import { bestCut, type PaperStudy, paperDevices } from "./study.ts";
 
@@ -139,8 +138,9 @@ export function headlines(study: PaperStudy): Headline[] {
   ];
 }
 
-/** What is drawn, in the order of the page. */
-export function figuresOf(study: PaperStudy): Figure[] {
+/** What is drawn, in the order of the page. What draws takes long to load: only those who draw wait for it. */
+export async function figuresOf(study: PaperStudy): Promise<Figure[]> {
+  const figures = await import("./figures.ts");
   return [
     figures.memoryFigure(study),
     figures.matrixFigure(study),
