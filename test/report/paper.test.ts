@@ -3,7 +3,14 @@ import { beforeAll, expect, test } from "vitest";
 import { figuresOf, headlines, htmlOf, type PaperStudy, pageOf, paperStudy } from "../../src/report/index.ts";
 import { bestCut, paperDevices } from "../../src/report/paper/study.ts";
 import { digestOf } from "../../src/runtime/index.ts";
+import type { CalibrationRow } from "../../src/simulator/index.ts";
 import { bootParameters } from "../support/transformer.ts";
+
+/** The real ones are of BERT-Base, and have a test of their own. */
+const calibration: readonly CalibrationRow[] = [
+  { what: "a kernel", predicted: 2, reference: 1.6, unit: "s", error: 0.25, source: "somebody, 2025", role: "fit" },
+  { what: "a run", predicted: 3, reference: 4, unit: "s", error: -0.25, source: "another, 2024", role: "forecast" },
+];
 
 let study: PaperStudy;
 const told: string[] = [];
@@ -15,6 +22,7 @@ beforeAll(async () => {
     model: "bert-tiny",
     lengths: [64],
     more: [],
+    calibration,
     onProgress: (what) => told.push(what),
   });
 }, 120_000);
@@ -64,6 +72,7 @@ test("the page needs nothing from elsewhere, and shows every figure", async () =
     expect(svg).toMatch(/^<svg [^>]*xmlns="http:\/\/www.w3.org\/2000\/svg"/);
     expect(svg).not.toMatch(/NaN|undefined|Infinity/);
   }
+  for (const { what, source } of calibration) for (const text of [what, source]) expect(html).toContain(text);
   for (const { strategy } of study.strategies) expect(html).toContain(`<td>${strategy}</td>`);
 });
 

@@ -26,6 +26,8 @@ export interface PaperOptions {
   readonly lengths?: readonly number[];
   /** Numbers of devices beyond the paper's four. */
   readonly more?: readonly number[];
+  /** The simulator beside published figures, where it is at hand. */
+  readonly calibration?: readonly CalibrationRow[];
   /** SHA-256 of a program. */
   readonly digest: (program: Program) => string;
   /** Called before each part. */
@@ -88,6 +90,7 @@ export async function paperStudy({
   model = paperModel,
   lengths = paperLengths,
   more = beyondPaper,
+  calibration: given,
   onProgress,
   signal,
 }: PaperOptions): Promise<PaperStudy> {
@@ -149,7 +152,7 @@ export async function paperStudy({
   await step("what each part of the design gains");
   const ablation = ablate(programOf(tokens, false), main, settingOf);
   await step("the simulator beside published figures");
-  const calibration = await calibrationRows();
+  const calibration = given ?? (await calibrationRows());
   const { keys } = (strategies[0] as Comparison).memoryPerDevice;
   return {
     parameters,
