@@ -8,17 +8,27 @@ import { aegis, Folders, type Outcome } from "./support.ts";
 const folders = new Folders();
 const misbehave = new URL("misbehave.mjs", import.meta.url).href;
 let model: string;
+let program: string;
+let plan: string;
 
 beforeAll(async () => {
   await buildDist();
   model = folders.model();
+  // Compiled and planned once: what fails here is what comes after.
+  [program, plan] = ["program.json", "plan.json"].map((name) => join(folders.folder({}), name)) as [string, string];
+  const common = ["--model", model, "--preset", "insecure-test"];
+  const compiled = await aegis(["compile", ...common, "--text", "good film", "--out", program]);
+  const planned = await aegis(["plan", ...common, "--program", program, "--devices", "2", "--out", plan]);
+  expect([compiled.code, planned.code]).toEqual([0, 0]);
 });
 
 afterAll(() => folders[Symbol.dispose]());
 
+/** On two devices, by the plan, unless more is said of devices. */
 function run(...more: string[]): string[] {
-  const fixed = ["--preset", "insecure-test", "--devices", "2", "--json"];
-  return ["run", "--model", model, "--text", "good film", ...fixed, ...more];
+  const fixed = ["--preset", "insecure-test", "--program", program, "--json"];
+  const placed = more.includes("--devices") ? [] : ["--plan", plan];
+  return ["run", "--model", model, "--text", "good film", ...fixed, ...placed, ...more];
 }
 
 interface Fault {
