@@ -111,12 +111,23 @@ export async function deviceMemory(spec: DeviceSpec): Promise<number> {
 /** Devices that may be here; some may not work. */
 async function candidates(): Promise<DeviceSpec[]> {
   const native = await availableInstructionSets().catch(() => []);
-  const adapters = await listAdapters().catch(() => []);
+  const adapters = (await mayHaveAdapter()) ? await listAdapters().catch(() => []) : [];
   return [
     ...native.map((name) => ({ kind: "native", name }) as const),
     { kind: "wasm" },
     ...adapters.map(({ name }) => ({ kind: "webgpu", name }) as const),
   ];
+}
+
+/**
+ * Whether to look for adapters: on Linux where there is a graphics device or somebody names a driver. Looking for
+ * what cannot be there takes time, and makes drivers complain on the terminal.
+ */
+async function mayHaveAdapter(): Promise<boolean> {
+  if (typeof process === "undefined" || process.platform !== "linux") return true;
+  if (process.env.VK_ICD_FILENAMES !== undefined || process.env.VK_DRIVER_FILES !== undefined) return true;
+  const { existsSync } = await import("node:fs");
+  return ["/dev/dri", "/dev/nvidia0", "/dev/dxg"].some((path) => existsSync(path));
 }
 
 /** Whether an adapter by this name computes on the processor: no faster than the other devices, and slower to start. */

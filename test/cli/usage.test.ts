@@ -217,9 +217,9 @@ describe("an argument that is not right", () => {
       /compute-14 cannot bootstrap/,
     ],
     [
-      "an unknown backend",
-      () => run("--text", "good", "--backend", "gpu"),
-      /--backend: expected one of wasm, reference, got "gpu"/,
+      "an unknown device",
+      () => run("--text", "good", "--device", "gpu"),
+      /--device: expected one of native, wasm, webgpu, reference, got "gpu"/,
     ],
     ["no tokens", () => compile("--tokens", "0"), /--tokens: expected 1 to 16, got "0"/],
     ["too many tokens", () => compile("--tokens", "17"), /--tokens: expected 1 to 16, got "17"/],
