@@ -105,8 +105,7 @@ class AdapterBackend implements WebgpuBackend {
   dispose(): void {
     if (!open.delete(this)) return;
     this.#rings.clear();
-    this.#core.dispose();
-    this.#thread.terminate();
+    if (this.#core.dispose()) this.#thread.terminate();
   }
 }
 

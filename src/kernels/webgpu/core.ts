@@ -2,7 +2,7 @@
 import { AegisError } from "../../base/errors.ts";
 import { Allocator } from "../allocator.ts";
 import { type ModulusConstants, modulusConstants, multiplyModulo, powerModulo, smallestGenerator } from "../modulus.ts";
-import { control, operations, type SharedArea, statisticsFields, targets, type WebgpuStatistics } from "./protocol.ts";
+import { operations, type SharedArea, statisticsFields, targets, type WebgpuStatistics } from "./protocol.ts";
 import type { CommandQueue } from "./queue.ts";
 import { type Kernel, kernelNumbers } from "./shaders/kernels.ts";
 import { transformThreads } from "./shaders/transform.ts";
@@ -10,6 +10,8 @@ import { transformThreads } from "./shaders/transform.ts";
 /** Words of a dispatch before its parameters. */
 const dispatchHead = 6;
 const uploadHead = 4;
+/** Most milliseconds that the end of a thread is waited for. */
+const endPatience = 5000;
 
 export class WebgpuCore {
   readonly queue: CommandQueue;
@@ -150,8 +152,13 @@ export class WebgpuCore {
     this.queue.publish();
   }
 
-  /** Lets the adapter finish and closes it. Never throws. */
-  dispose(): void {
+  /**
+   * Lets the adapter finish and closes it.
+   *
+   * @returns whether its thread is done; a thread that is not must not be terminated: open promises of a device take
+   *   the process down
+   */
+  dispose(): boolean {
     try {
       this.queue.begin(operations.close, 2);
       this.queue.ask();
@@ -161,6 +168,6 @@ export class WebgpuCore {
     }
     this.queue.close();
     this.#twiddles.clear();
-    Atomics.notify(this.#shared.control, control.head);
+    return this.#shared.ended(Math.min(endPatience, this.queue.timeout));
   }
 }

@@ -60,7 +60,9 @@ export class Engine {
   #inFlight = 0;
   #tail = 0;
   /** What the error scopes of batches say, as far as it is not known. */
-  readonly #checks = new Set<Promise<void>>();
+  readonly #checks = new Set<Promise<unknown>>();
+  /** Promises of the device that are open. */
+  readonly #open = new Set<Promise<unknown>>();
   #ended = false;
 
   constructor(device: GPUDevice, shared: SharedArea, name: string, chunkBytes: number) {
@@ -102,7 +104,20 @@ export class Engine {
       this.fail("internal", (error as Error).message, "this is a bug in the library");
     } finally {
       clearInterval(beat);
+      this.#batch?.pass?.end();
+      this.#device.destroy();
+      // The Node binding ends the process when a thread ends that has open promises of a device.
+      while (this.#open.size > 0) await Promise.allSettled(this.#open);
+      this.#shared.end();
     }
+  }
+
+  /** A promise of the device, which is kept in mind until it is settled. */
+  #opened<T>(promise: Promise<T>): Promise<T> {
+    this.#open.add(promise);
+    const done = (): void => void this.#open.delete(promise);
+    promise.then(done, done);
+    return promise;
   }
 
   /** Records an error of the device for the calling thread. */
@@ -118,7 +133,7 @@ export class Engine {
       const idle = this.#inFlight === 0 && this.#checks.size === 0;
       return pause(this.#shared.control, control.head, head | 0, idle);
     }
-    while (this.#tail !== head) {
+    while (this.#tail !== head && !this.#ended) {
       const at = this.#tail % ringWords;
       const operation = this.#shared.ring[at];
       // A pad of one word has no length.
@@ -224,7 +239,7 @@ export class Engine {
     this.#count("submits", 1);
     this.#inFlight++;
     this.#watchScopes();
-    staging.buffer.mapAsync(mapMode.write).then(
+    this.#opened(staging.buffer.mapAsync(mapMode.write)).then(
       () => {
         staging.words = new Uint32Array(staging.buffer.getMappedRange());
         this.#free.push(staging);
@@ -237,7 +252,8 @@ export class Engine {
   /** Closes the two error scopes and fails when they caught something. */
   #watchScopes(): void {
     const device = this.#device;
-    const check = Promise.all([device.popErrorScope(), device.popErrorScope()]).then(
+    const scopes = [device.popErrorScope(), device.popErrorScope()].map((scope) => this.#opened(scope));
+    const check = Promise.all(scopes).then(
       ([memory, validation]) => {
         if (memory !== null) this.fail("memory", memory.message, "lower the memory limit of the backend");
         if (validation !== null) this.fail("device", validation.message, "this is a bug in the library or the driver");
@@ -267,7 +283,6 @@ export class Engine {
         await this.#finish();
         this.#ended = true;
         Atomics.store(this.#shared.control, control.state, closed);
-        this.#device.destroy();
         break;
       case operations.fault:
         return this.#break(ring[at + 2]);
@@ -290,7 +305,7 @@ export class Engine {
     encoder.copyBufferToBuffer(buffer, offset, this.#answer, 0, 4 * count);
     device.queue.submit([encoder.finish()]);
     this.#watchScopes();
-    await Promise.all([this.#answer.mapAsync(mapMode.read, 0, 4 * count), ...this.#checks]);
+    await Promise.all([this.#opened(this.#answer.mapAsync(mapMode.read, 0, 4 * count)), ...this.#checks]);
     this.#shared.answer.set(new Uint32Array(this.#answer.getMappedRange(0, 4 * count)));
     this.#answer.unmap();
     this.#count("downloadedBytes", 4 * count);
@@ -298,15 +313,17 @@ export class Engine {
   }
 
   async #finish(): Promise<void> {
-    await this.#device.queue.onSubmittedWorkDone();
+    await this.#opened(this.#device.queue.onSubmittedWorkDone());
     await Promise.all(this.#checks);
     while (this.#inFlight > 0 && !this.#lost()) await yieldTask();
   }
 
   #break(how: number): void {
     if (how === faults.loseDevice) this.#device.destroy();
-    else if (how === faults.endThread) this.#ended = true;
-    else {
+    else if (how === faults.endThread) {
+      // As a thread that died: nobody is told.
+      this.#ended = true;
+    } else {
       this.#device.pushErrorScope("validation");
       this.#device.pushErrorScope("out-of-memory");
       this.#device.createBuffer({ size: 16, usage: bufferUsage.mapRead | bufferUsage.storage });

@@ -50,6 +50,8 @@ export const control = {
   state: 5,
   /** 1 while the calling thread waits: what is collected goes to the adapter at once. */
   waiting: 6,
+  /** 1 when the worker has nothing open any more and may be terminated. */
+  ended: 7,
   words: 16,
 } as const;
 
@@ -128,6 +130,19 @@ export class SharedArea {
     }
     Atomics.notify(this.control, control.answers);
     Atomics.notify(this.control, control.tail);
+  }
+
+  /** The worker is done: after a close or a failure, not when its thread just ends. */
+  end(): void {
+    if (Atomics.load(this.control, control.state) === running) return;
+    Atomics.store(this.control, control.ended, 1);
+    Atomics.notify(this.control, control.ended);
+  }
+
+  /** Waits until the worker is done, but not for ever. */
+  ended(milliseconds: number): boolean {
+    Atomics.wait(this.control, control.ended, 0, milliseconds);
+    return Atomics.load(this.control, control.ended) === 1;
   }
 
   /** The recorded error. */

@@ -10,7 +10,8 @@ export class CommandQueue {
   readonly words: Uint32Array;
   readonly #shared: SharedArea;
   readonly #device: string;
-  readonly #timeout: number;
+  /** Milliseconds without a heartbeat after which the worker counts as dead. */
+  readonly timeout: number;
   /** Called a few times a second while this thread waits for a worker that lives. */
   onWait: () => void = () => undefined;
   #head = 0;
@@ -25,7 +26,7 @@ export class CommandQueue {
     this.words = shared.ring;
     this.#shared = shared;
     this.#device = device;
-    this.#timeout = timeout;
+    this.timeout = timeout;
   }
 
   /** Words written so far, modulo 2^32: changes with every command. */
@@ -113,10 +114,10 @@ export class CommandQueue {
       silent = now === beat ? silent + patience : 0;
       if (silent === 0) this.onWait();
       beat = now;
-      if (silent < this.#timeout) continue;
+      if (silent < this.timeout) continue;
       this.#shared.fail({
         code: "device",
-        message: `${this.#device} has not answered for ${this.#timeout / 1000} s`,
+        message: `${this.#device} has not answered for ${this.timeout / 1000} s`,
         hint: "its driver hangs or its thread has died; make a new backend, on another adapter if it happens again",
       });
       throw this.#error();

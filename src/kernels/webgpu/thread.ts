@@ -28,7 +28,8 @@ export async function startThread(
 ): Promise<{ readonly thread: GpuThread; readonly ready: WorkerReady }> {
   if (inNode) {
     const { Worker } = await import("node:worker_threads");
-    const worker = new Worker(url);
+    // A worker takes the options of its process, but not the one that is for a script on the command line.
+    const worker = new Worker(url, { execArgv: process.execArgv.filter((one) => !one.startsWith("--input-type")) });
     const thread = { terminate: () => void worker.terminate() };
     const ready = await new Promise<WorkerReady>((resolve, reject) => {
       worker.once("message", resolve);
