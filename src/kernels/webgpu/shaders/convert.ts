@@ -1,7 +1,7 @@
 /**
  * Base conversion, coefficient domain (Halevi–Polyakov–Shoup, eprint 2018/117, §2). A workgroup takes
- * {@link convertValues} coefficients: its lanes make the words y_i once, into workgroup memory, and share
- * the targets. v is one more source whose factor is −Q.
+ * {@link convertValues} coefficients, a thread each, and some targets. A thread's words y_i lie in workgroup memory, where
+ * they can be indexed; nobody else reads them. v is one more source whose factor is −Q.
  *
  * Parameters: (dst, src, degree, stride), (sources, targets, table, targets of a workgroup). The table (in
  * the arena, `../conversion.ts`): for each source (q, inverse, its quotient, floor(2^56/q)); for each target q,
@@ -10,39 +10,34 @@
  */
 import { lazySums } from "./sums.ts";
 
-/** Coefficients of a workgroup, and lanes that share the targets. */
+/** Coefficients of a workgroup. */
 export const convertValues = 64;
-const lanes = 4;
 /** Most sources of a conversion. */
 export const maximumSources = 24;
 
 export const convert = `${lazySums}
 var<workgroup> ys: array<u32, ${convertValues * maximumSources}>;
 
-@compute @workgroup_size(${convertValues}, ${lanes})
+@compute @workgroup_size(${convertValues})
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_id) local: vec3<u32>) {
   let head = parameters.words[0];
   let shape = parameters.words[1];
   let sources = shape.x;
   let i = group.x * ${convertValues}u + local.x;
-  // Threads beyond the degree do all the work on other threads' words, and store nothing: barriers want everybody.
-  let source = min(i, head.z - 1u);
-  for (var k = local.y; k < sources; k += ${lanes}u) {
-    let c = shape.z + 4u * k;
-    let q = fetch(c);
-    let x = fetch(head.y + k * head.w + source);
-    ys[k * ${convertValues}u + local.x] = reduceOnce(multiplyConstant(x, fetch(c + 1u), fetch(c + 2u), q), q);
-  }
-  workgroupBarrier();
   if (i >= head.z) { return; }
   // Each term is below 2^56: the sum stays below 2^61.
   var fraction = Wide(0u, 1u << 23u);
   for (var k = 0u; k < sources; k++) {
-    accumulate(&fraction, ys[k * ${convertValues}u + local.x], fetch(shape.z + 4u * k + 3u));
+    let c = shape.z + 4u * k;
+    let q = fetch(c);
+    let x = fetch(head.y + k * head.w + i);
+    let y = reduceOnce(multiplyConstant(x, fetch(c + 1u), fetch(c + 2u), q), q);
+    ys[k * ${convertValues}u + local.x] = y;
+    accumulate(&fraction, y, fetch(c + 3u));
   }
   let v = fraction.high >> 24u;
   let end = min(shape.y, (group.y + 1u) * shape.w);
-  for (var j = group.y * shape.w + local.y; j < end; j += ${lanes}u) {
+  for (var j = group.y * shape.w; j < end; j++) {
     let row = shape.z + 4u * sources + j * (6u + sources);
     let interval = fetch(row + 2u);
     let foldBy = fetch(row + 3u);

@@ -4,7 +4,7 @@
  *
  * A pass does `stages` stages from stage `first` on (stage 0 has distance N/2). The ring falls
  * into 2^first blocks that do not meet any more; a block is a matrix of 2^stages rows, and a tile is
- * some columns of one block. Values are below 4q on the way forward, below 2q on the way back, between
+ * some columns of one block. Three stages at a time are done in registers. Values are below 4q on the way forward, below 2q on the way back, between
  * stages and between passes; the last pass gives canonical residues.
  *
  * Twiddles of a prime: words ψ^bitrev(k) for k in [0, N), then their quotients floor(w·2^32/q). The inverse of entry k
@@ -20,43 +20,80 @@ export const tileLog = 11;
 /** Threads of a workgroup. */
 export const transformThreads = 256;
 
-const forwardStages = `
-  for (var stage = 0u; stage < stages; stage++) {
-    let log = stages - 1u - stage;
-    let entry = (1u << (first + stage)) + (block << stage);
-    for (var u = thread; u < pairs; u += ${transformThreads}u) {
-      let row = u >> columnLog;
-      let group = row >> log;
-      let at = (((group << (log + 1u)) + (row & ((1u << log) - 1u))) << columnLog) + (u & (columns - 1u));
-      let other = at + (1u << (log + columnLog));
-      let w = limb.y + entry + group;
-      let x = tile[at];
-      let low = min(x, x - 2u * q);
-      let high = multiplyConstant(tile[other], fetch(w), fetch(w + n), q);
-      tile[at] = low + high;
-      tile[other] = low - high + 2u * q;
-    }
-    workgroupBarrier();
-  }`;
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-const inverseStages = `
-  for (var log = 0u; log < stages; log++) {
-    let stage = stages - 1u - log;
-    let m = 1u << (first + stage);
-    let entry = 2u * m - 1u - (block << stage);
-    for (var u = thread; u < pairs; u += ${transformThreads}u) {
+/**
+ * `count` stages in registers: a unit is the 2^count rows of one column that meet in them, value e in `v<e>`.
+ * Rows of a unit are 2^low apart, low being the log of the smallest distance; `group` is what units above share.
+ */
+function unit(count: number, low: string, butterflies: string): string {
+  const size = 2 ** count;
+  return `
+    for (var u = thread; u < (tileSize >> ${count}u); u += ${transformThreads}u) {
       let row = u >> columnLog;
-      let group = row >> log;
-      let at = (((group << (log + 1u)) + (row & ((1u << log) - 1u))) << columnLog) + (u & (columns - 1u));
-      let other = at + (1u << (log + columnLog));
-      let w = limb.y + entry - group;
-      let x = tile[at];
-      let y = tile[other];
-      tile[at] = min(x + y, x + y - 2u * q);
-      tile[other] = multiplyConstant(y - x + 2u * q, fetch(w), fetch(w + n), q);
+      let group = row >> (${low});
+      let at = (((group << (${low} + ${count}u)) + (row & ((1u << (${low})) - 1u))) << columnLog) + (u & (columns - 1u));
+      let step = 1u << (${low} + columnLog);
+${range(size)
+  .map((e) => `      var v${e} = tile[at + ${e}u * step];`)
+  .join("\n")}
+${butterflies}
+${range(size)
+  .map((e) => `      tile[at + ${e}u * step] = v${e};`)
+  .join("\n")}
     }
-    workgroupBarrier();
+    workgroupBarrier();`;
+}
+
+/** Pairs of a unit that differ in bit `bit`, by the lower value's number, with what its upper bits are. */
+function pairs(count: number, bit: number): { e: number; other: number; upper: number }[] {
+  return range(2 ** count)
+    .filter((e) => ((e >> bit) & 1) === 0)
+    .map((e) => ({ e, other: e + 2 ** bit, upper: e >> (bit + 1) }));
+}
+
+/** Stages `done` to `done` + count of the pass. */
+function forwardUnit(count: number): string {
+  const butterflies = range(count).flatMap((t) =>
+    pairs(count, count - 1 - t).flatMap(({ e, other, upper }, first) => [
+      ...(first === 0
+        ? [`let entry${t} = limb.y + (1u << (first + done + ${t}u)) + (block << (done + ${t}u)) + (group << ${t}u);`]
+        : []),
+      `{ let w = entry${t} + ${upper}u; let low = min(v${e}, v${e} - 2u * q);`,
+      `let high = multiplyConstant(v${other}, fetch(w), fetch(w + n), q);`,
+      `v${e} = low + high; v${other} = low - high + 2u * q; }`,
+    ]),
+  );
+  return unit(count, `stages - done - ${count}u`, butterflies.map((line) => `      ${line}`).join("\n"));
+}
+
+/** The last `done` + count to `done` stages of the pass, backwards. */
+function inverseUnit(count: number): string {
+  const butterflies = range(count).flatMap((bit) =>
+    pairs(count, bit).flatMap(({ e, other, upper }, first) => [
+      ...(first === 0
+        ? [
+            `let stage${bit} = stages - 1u - done - ${bit}u;`,
+            `let entry${bit} = limb.y + (2u << (first + stage${bit})) - 1u - (block << stage${bit}) - (group << ${count - 1 - bit}u);`,
+          ]
+        : []),
+      `{ let w = entry${bit} - ${upper}u; let x = v${e}; let y = v${other};`,
+      `v${e} = min(x + y, x + y - 2u * q); v${other} = multiplyConstant(y - x + 2u * q, fetch(w), fetch(w + n), q); }`,
+    ]),
+  );
+  return unit(count, "done", butterflies.map((line) => `      ${line}`).join("\n"));
+}
+
+/** All stages of a pass: three at a time, then the rest. */
+function allStages(units: (count: number) => string): string {
+  return `
+  var done = 0u;
+  for (; done + 3u <= stages; done += 3u) {${units(3)}
+  }
+  if (done + 2u == stages) {${units(2)}
+  } else if (done + 1u == stages) {${units(1)}
   }`;
+}
 
 /** WGSL of a transform, without the prelude. */
 export function transform(kernel: "forwardNtt" | "inverseNtt"): string {
@@ -75,19 +112,19 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(local_invocation_in
   let stages = head.w;
   let columnLog = shape.y;
   let columns = 1u << columnLog;
-  let pairs = 1u << (stages + columnLog - 1u);
+  let tileSize = 1u << (stages + columnLog);
   // Distance between rows, and the tile's place.
   let rowLog = head.y - first - stages;
   let tilesLog = rowLog - columnLog;
   let block = group_id.x >> tilesLog;
   let start = head.x + group_id.y * shape.x + (block << (rowLog + stages))
     + ((group_id.x & ((1u << tilesLog) - 1u)) << columnLog);
-  for (var u = thread; u < 2u * pairs; u += ${transformThreads}u) {
+  for (var u = thread; u < tileSize; u += ${transformThreads}u) {
     tile[u] = fetch(start + ((u >> columnLog) << rowLog) + (u & (columns - 1u)));
   }
   workgroupBarrier();
-${forward ? forwardStages : inverseStages}
-  for (var u = thread; u < 2u * pairs; u += ${transformThreads}u) {
+${allStages(forward ? forwardUnit : inverseUnit)}
+  for (var u = thread; u < tileSize; u += ${transformThreads}u) {
     var value = tile[u];
     ${
       forward
