@@ -58,14 +58,14 @@ const limitNames = [
   "minUniformBufferOffsetAlignment",
 ] as const satisfies readonly (keyof AdapterLimits)[];
 
-function describe(adapter: GPUAdapter): AdapterDescription {
+function describe(adapter: GPUAdapter, wanted: AdapterRequest): AdapterDescription {
   const { info, limits } = adapter;
   return {
     name: nameOf(adapter),
     vendor: info.vendor,
     architecture: info.architecture,
     description: info.description,
-    fallback: Boolean((info as { isFallbackAdapter?: boolean }).isFallbackAdapter),
+    fallback: wanted.software ?? Boolean((info as { isFallbackAdapter?: boolean }).isFallbackAdapter),
     limits: Object.fromEntries(limitNames.map((name) => [name, limits[name]])) as unknown as AdapterLimits,
   };
 }
@@ -77,7 +77,7 @@ const nobody = "adapter=\u0001";
 export async function findAdapters(wanted: AdapterRequest): Promise<ListedAdapter[]> {
   const options = wanted.nodeOptions ?? [];
   const [gpu, adapter] = await request(options, wanted);
-  const description = adapter === null ? undefined : describe(adapter);
+  const description = adapter === null ? undefined : describe(adapter, wanted);
   if (!inNode) {
     return description === undefined ? [] : [{ name: description.name, backendType: "browser", description }];
   }
@@ -123,7 +123,7 @@ export async function openDevice(wanted: AdapterRequest): Promise<OpenDevice> {
       { hint: names.length > 0 ? `there are: ${names.join(", ")}` : noGpuHint },
     );
   }
-  const description = describe(adapter);
+  const description = describe(adapter, wanted);
   if (
     !inNode &&
     wanted.adapter !== undefined &&

@@ -9,15 +9,20 @@ export class Arena {
   readonly #chunkWords: number;
   readonly #parameters: GPUBuffer;
   readonly #stage: GPUBuffer;
+  readonly #threads: number;
   readonly #chunks: GPUBuffer[] = [];
   #layout!: GPUPipelineLayout;
   #pipelines: (GPUComputePipeline | undefined)[] = [];
   /** Binds everything; one dynamic offset, that of the parameters. */
   group!: GPUBindGroup;
 
-  /** @param chunkBytes a power of two */
-  constructor(device: GPUDevice, chunkBytes: number, parameters: GPUBuffer, stage: GPUBuffer) {
+  /**
+   * @param chunkBytes a power of two
+   * @param threads of a workgroup where many threads work together
+   */
+  constructor(device: GPUDevice, chunkBytes: number, parameters: GPUBuffer, stage: GPUBuffer, threads: number) {
     this.#device = device;
+    this.#threads = threads;
     this.#chunkWords = chunkBytes / 4;
     this.#parameters = parameters;
     this.#stage = stage;
@@ -79,7 +84,7 @@ export class Arena {
     let pipeline = this.#pipelines[number];
     if (pipeline === undefined) {
       const kernel = kernels[number];
-      const code = source(kernel, this.#chunks.length, Math.log2(this.#chunkWords));
+      const code = source(kernel, this.#chunks.length, Math.log2(this.#chunkWords), this.#threads);
       pipeline = this.#device.createComputePipeline({
         label: kernel,
         layout: this.#layout,

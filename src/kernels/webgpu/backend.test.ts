@@ -12,7 +12,7 @@ import {
   seed,
   webgpuForTests,
 } from "../../../test/kernels/support.ts";
-import { type Backend, createReferenceBackend, type Limbs } from "../index.ts";
+import { type Backend, createReferenceBackend, createWasmBackend, type Limbs } from "../index.ts";
 import { planArena } from "./arena-plan.ts";
 import { createWebgpuBackend, listAdapters, type WebgpuBackend } from "./backend.ts";
 import type { faults } from "./protocol.ts";
@@ -78,6 +78,27 @@ else {
       expect(run(webgpu)).toEqual(run(reference));
       expect(webgpu.memory().used).toBeGreaterThan(5 * 3000);
       webgpu.dispose();
+    });
+
+    test("transforms with the many threads of hardware", async () => {
+      const [webgpu, wasm] = [await open({ maximumBytes: 2 ** 24, software: false }), await createWasmBackend()];
+      for (const logN of [2, 5, 11, 12, 13]) {
+        const moduli = primes(logN, 30, 2);
+        const [expected, got] = [wasm, webgpu].map((backend) => {
+          seed(logN);
+          const ring = backend.ring(logN, moduli);
+          const x = [fillings.uniform, fillings.largest, fillings.mixed].map((filling) => fill(ring, [0, 1], filling));
+          const forward = x.map((limbs) => {
+            ring.forwardNtt(limbs);
+            return readAll(ring, limbs);
+          });
+          for (const limbs of x) for (let i = 0; i < 2; i++) ring.inverseNtt(limbs);
+          return [forward, x.map((limbs) => readAll(ring, limbs))];
+        });
+        expect(got).toEqual(expected);
+      }
+      webgpu.dispose();
+      wasm.dispose();
     });
 
     test("says what it wanted when memory runs out, and can go on", async () => {

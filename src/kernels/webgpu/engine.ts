@@ -8,6 +8,7 @@ import { Arena } from "./arena.ts";
 import { bufferUsage, mapMode } from "./constants.ts";
 import { pause, yieldTask } from "./pause.ts";
 import {
+  type AdapterDescription,
   closed,
   control,
   faults,
@@ -20,6 +21,8 @@ import {
   statisticsFields,
   targets,
 } from "./protocol.ts";
+
+import { softwareThreads, transformThreads } from "./shaders/transform.ts";
 
 /** Staging buffers: one is filled, one is being read, one waits. */
 const stagingBuffers = 3;
@@ -65,7 +68,7 @@ export class Engine {
   readonly #open = new Set<Promise<unknown>>();
   #ended = false;
 
-  constructor(device: GPUDevice, shared: SharedArea, name: string, chunkBytes: number) {
+  constructor(device: GPUDevice, shared: SharedArea, { name, fallback }: AdapterDescription, chunkBytes: number) {
     this.#device = device;
     this.#shared = shared;
     this.#name = name;
@@ -79,7 +82,13 @@ export class Engine {
       const staging = buffer(parameterBytes + uploadBytes, mapWrite | copySource, true);
       this.#free.push({ buffer: staging, words: new Uint32Array(staging.getMappedRange()) });
     }
-    this.#arena = new Arena(device, chunkBytes, this.#parameters, this.#stage);
+    this.#arena = new Arena(
+      device,
+      chunkBytes,
+      this.#parameters,
+      this.#stage,
+      fallback ? softwareThreads : transformThreads,
+    );
   }
 
   /** Makes the first chunk. Throws `memory`. */

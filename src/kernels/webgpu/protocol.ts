@@ -161,6 +161,8 @@ export interface AdapterRequest {
   readonly nodeOptions?: readonly string[];
   readonly featureLevel?: "core" | "compatibility";
   readonly powerPreference?: "low-power" | "high-performance";
+  /** Whether kernels are cut for software that runs on the CPU; the adapter knows by default. */
+  readonly software?: boolean;
 }
 
 /** Limits of an adapter that the backend depends on. */

@@ -27,7 +27,7 @@ async function start(message: WorkerStart, post: (ready: WorkerReady) => void, e
     const { device, description } = opened;
     const area = new SharedArea(message.shared);
     const plan = planArena(description.limits, message.maximumBytes, message.chunkBytes);
-    const engine = new Engine(device, area, description.name, plan.chunkBytes);
+    const engine = new Engine(device, area, description, plan.chunkBytes);
     const again =
       "the driver was reset or the adapter removed: make a new backend; smaller parameters if it happens again";
     void device.lost.then(({ message: why, reason }) => {

@@ -7,8 +7,8 @@ import { sums } from "./sums.ts";
 import { makeTwiddles, transform } from "./transform.ts";
 
 const others = {
-  forwardNtt: () => transform("forwardNtt"),
-  inverseNtt: () => transform("inverseNtt"),
+  forwardNtt: (threads: number) => transform("forwardNtt", threads),
+  inverseNtt: (threads: number) => transform("inverseNtt", threads),
   makeTwiddles: () => makeTwiddles,
   multiplySum: () => sums("multiplySum"),
   multiplySumPair: () => sums("multiplySumPair"),
@@ -24,8 +24,13 @@ export const kernels: readonly Kernel[] = [...elementwiseKernels, ...(Object.key
 
 export const kernelNumbers = Object.fromEntries(kernels.map((name, i) => [name, i])) as Record<Kernel, number>;
 
-/** WGSL of a kernel over an arena of `chunks` buffers of 2^chunkLog words. */
-export function source(kernel: Kernel, chunks: number, chunkLog: number): string {
-  const body = kernel in others ? others[kernel as keyof typeof others]() : elementwise(kernel as ElementwiseKernel);
+/**
+ * WGSL of a kernel over an arena of `chunks` buffers of 2^chunkLog words.
+ *
+ * @param threads of a workgroup where many threads work together
+ */
+export function source(kernel: Kernel, chunks: number, chunkLog: number, threads: number): string {
+  const body =
+    kernel in others ? others[kernel as keyof typeof others](threads) : elementwise(kernel as ElementwiseKernel);
   return prelude(chunks, chunkLog) + body;
 }

@@ -19,6 +19,11 @@
 export const tileLog = 11;
 /** Threads of a workgroup. */
 export const transformThreads = 256;
+/**
+ * The same where the adapter is software: there every few threads pay for a barrier that they wait at and gain nothing
+ * from each other. Kernels are kept short there too: compilers of software take minutes over what hardware's do at once.
+ */
+export const softwareThreads = 4;
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
@@ -29,7 +34,7 @@ const range = (count: number): number[] => Array.from({ length: count }, (_, i) 
 function unit(count: number, low: string, butterflies: string): string {
   const size = 2 ** count;
   return `
-    for (var u = thread; u < (tileSize >> ${count}u); u += ${transformThreads}u) {
+    for (var u = thread; u < (tileSize >> ${count}u); u += threads) {
       let row = u >> columnLog;
       let group = row >> (${low});
       let at = (((group << (${low} + ${count}u)) + (row & ((1u << (${low})) - 1u))) << columnLog) + (u & (columns - 1u));
@@ -52,40 +57,61 @@ function pairs(count: number, bit: number): { e: number; other: number; upper: n
     .map((e) => ({ e, other: e + 2 ** bit, upper: e >> (bit + 1) }));
 }
 
+/** Loads a twiddle factor and its quotient. */
+function twiddle(name: string, word: string): string {
+  return `let ${name} = fetch(${word}); let ${name}q = fetch(${word} + n);`;
+}
+
+/** Lines of all butterflies on one bit of a unit; pairs with equal upper bits share their factor. */
+function butterflies(count: number, bit: number, word: (upper: number) => string, lines: Butterfly): string[] {
+  return range(2 ** (count - 1 - bit)).flatMap((upper) => [
+    `{ ${twiddle("w", word(upper))}`,
+    ...pairs(count, bit)
+      .filter((pair) => pair.upper === upper)
+      .map(({ e, other }) => `{ ${lines(`v${e}`, `v${other}`)} }`),
+    "}",
+  ]);
+}
+
+type Butterfly = (x: string, y: string) => string;
+
 /** Stages `done` to `done` + count of the pass. */
 function forwardUnit(count: number): string {
-  const butterflies = range(count).flatMap((t) =>
-    pairs(count, count - 1 - t).flatMap(({ e, other, upper }, first) => [
-      ...(first === 0
-        ? [`let entry${t} = limb.y + (1u << (first + done + ${t}u)) + (block << (done + ${t}u)) + (group << ${t}u);`]
-        : []),
-      `{ let w = entry${t} + ${upper}u; let low = min(v${e}, v${e} - 2u * q);`,
-      `let high = multiplyConstant(v${other}, fetch(w), fetch(w + n), q);`,
-      `v${e} = low + high; v${other} = low - high + 2u * q; }`,
-    ]),
-  );
-  return unit(count, `stages - done - ${count}u`, butterflies.map((line) => `      ${line}`).join("\n"));
+  const lines = range(count).flatMap((t) => [
+    `let entry${t} = limb.y + (1u << (first + done + ${t}u)) + (block << (done + ${t}u)) + (group << ${t}u);`,
+    ...butterflies(
+      count,
+      count - 1 - t,
+      (upper) => `entry${t} + ${upper}u`,
+      (x, y) =>
+        `let a = min(${x}, ${x} - 2u * q); let b = multiplyConstant(${y}, w, wq, q); ${x} = a + b; ${y} = a - b + 2u * q;`,
+    ),
+  ]);
+  return unit(count, `stages - done - ${count}u`, lines.map((line) => `      ${line}`).join("\n"));
 }
 
 /** The last `done` + count to `done` stages of the pass, backwards. */
 function inverseUnit(count: number): string {
-  const butterflies = range(count).flatMap((bit) =>
-    pairs(count, bit).flatMap(({ e, other, upper }, first) => [
-      ...(first === 0
-        ? [
-            `let stage${bit} = stages - 1u - done - ${bit}u;`,
-            `let entry${bit} = limb.y + (2u << (first + stage${bit})) - 1u - (block << stage${bit}) - (group << ${count - 1 - bit}u);`,
-          ]
-        : []),
-      `{ let w = entry${bit} - ${upper}u; let x = v${e}; let y = v${other};`,
-      `v${e} = min(x + y, x + y - 2u * q); v${other} = multiplyConstant(y - x + 2u * q, fetch(w), fetch(w + n), q); }`,
-    ]),
-  );
-  return unit(count, "done", butterflies.map((line) => `      ${line}`).join("\n"));
+  const lines = range(count).flatMap((bit) => [
+    `let stage${bit} = stages - 1u - done - ${bit}u;`,
+    `let entry${bit} = limb.y + (2u << (first + stage${bit})) - 1u - (block << stage${bit}) - (group << ${count - 1 - bit}u);`,
+    ...butterflies(
+      count,
+      bit,
+      (upper) => `entry${bit} - ${upper}u`,
+      (x, y) =>
+        `let a = ${x}; let b = ${y}; ${x} = min(a + b, a + b - 2u * q); ${y} = multiplyConstant(b - a + 2u * q, w, wq, q);`,
+    ),
+  ]);
+  return unit(count, "done", lines.map((line) => `      ${line}`).join("\n"));
 }
 
-/** All stages of a pass: three at a time, then the rest. */
-function allStages(units: (count: number) => string): string {
+/** All stages of a pass: three at a time, then the rest; on software one at a time. */
+function allStages(units: (count: number) => string, threads: number): string {
+  if (threads === softwareThreads)
+    return `
+  for (var done = 0u; done < stages; done++) {${units(1)}
+  }`;
   return `
   var done = 0u;
   for (; done + 3u <= stages; done += 3u) {${units(3)}
@@ -96,12 +122,13 @@ function allStages(units: (count: number) => string): string {
 }
 
 /** WGSL of a transform, without the prelude. */
-export function transform(kernel: "forwardNtt" | "inverseNtt"): string {
+export function transform(kernel: "forwardNtt" | "inverseNtt", threads: number): string {
   const forward = kernel === "forwardNtt";
   return `
+const threads = ${threads}u;
 var<workgroup> tile: array<u32, ${2 ** tileLog}>;
 
-@compute @workgroup_size(${transformThreads})
+@compute @workgroup_size(threads)
 fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
   let head = parameters.words[0];
   let shape = parameters.words[1];
@@ -119,12 +146,12 @@ fn main(@builtin(workgroup_id) group_id: vec3<u32>, @builtin(local_invocation_in
   let block = group_id.x >> tilesLog;
   let start = head.x + group_id.y * shape.x + (block << (rowLog + stages))
     + ((group_id.x & ((1u << tilesLog) - 1u)) << columnLog);
-  for (var u = thread; u < tileSize; u += ${transformThreads}u) {
+  for (var u = thread; u < tileSize; u += threads) {
     tile[u] = fetch(start + ((u >> columnLog) << rowLog) + (u & (columns - 1u)));
   }
   workgroupBarrier();
-${allStages(forward ? forwardUnit : inverseUnit)}
-  for (var u = thread; u < tileSize; u += ${transformThreads}u) {
+${allStages(forward ? forwardUnit : inverseUnit, threads)}
+  for (var u = thread; u < tileSize; u += threads) {
     var value = tile[u];
     ${
       forward
