@@ -129,6 +129,10 @@ function checkHost(): void {
 /**
  * Opens an adapter and makes a backend on it. One device to an adapter; two backends on one adapter have a device each.
  *
+ * The thread that makes it waits for answers and so must not be the main thread of a page. It must not be terminated
+ * from outside while the adapter works: Node ends nested workers with it, and the binding ends the process when a
+ * thread ends in the middle of a call. Dispose of the backend first; a process that ends by itself does so.
+ *
  * @throws AegisError `device` when the package, the driver or the adapter is missing or too small, `memory` when the first
  * buffer does not fit
  */

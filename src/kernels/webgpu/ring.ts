@@ -2,7 +2,6 @@
  * The kernels of one ring over WebGPU: each call is one or two commands for all limbs at once. Semantics:
  * see `../backend.ts`.
  */
-import { chacha20 } from "@noble/ciphers/chacha.js";
 import { invariant } from "../../base/validate.ts";
 import {
   type Backend,
@@ -24,6 +23,7 @@ import { convertValues } from "./shaders/convert.ts";
 import { blockThreads, type ElementwiseKernel } from "./shaders/elementwise.ts";
 import type { Kernel } from "./shaders/kernels.ts";
 import { tileLog } from "./shaders/transform.ts";
+import { uniformResidues } from "./uniform.ts";
 
 /** Parameter words before those of the limbs, and for each limb. */
 const headWords = 8;
@@ -394,21 +394,7 @@ export class WebgpuRing implements RingKernels {
   }
 
   uniform(dst: Limbs, index: number, state: Uint32Array): void {
-    const bytes = new Uint8Array(state.slice(0, 11).buffer);
-    const q = this.moduli[dst.moduli[index]];
-    const limit = Math.floor(2 ** 32 / q) * q;
-    const residues = new Uint32Array(this.degree);
-    let filled = 0;
-    // Blocks that are likely enough; the rest, if any, comes in short strokes.
-    for (let block = 0; filled < this.degree; ) {
-      const blocks = Math.ceil(((this.degree - filled) * (2 ** 32 / limit)) / 16);
-      const key = chacha20(bytes.subarray(0, 32), bytes.subarray(32), new Uint8Array(64 * blocks), undefined, block);
-      const words = new Uint32Array(key.buffer);
-      for (let i = 0; i < words.length && filled < this.degree; i++) {
-        if (words[i] < limit) residues[filled++] = words[i] % q;
-      }
-      block += blocks;
-    }
+    const residues = uniformResidues(this.degree, this.moduli[dst.moduli[index]], state);
     this.write(dst, index, residues);
   }
 
