@@ -66,14 +66,7 @@ module.exports = {
       comment: "The shipped code may only use packages under `dependencies`.",
       severity: "error",
       from: { path: "^src/", pathNot: testFile },
-      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown", "npm-peer"] },
-    },
-    {
-      name: "optional-dependencies-where-they-may-be-missing",
-      comment: "Only src/kernels/webgpu knows what to do when an optional package is not installed.",
-      severity: "error",
-      from: { path: "^src/", pathNot: [testFile, "^src/kernels/webgpu/"] },
-      to: { dependencyTypes: ["npm-optional"] },
+      to: { dependencyTypes: ["npm-dev", "npm-no-pkg", "npm-unknown", "npm-optional", "npm-peer"] },
     },
     {
       name: "resolvable",

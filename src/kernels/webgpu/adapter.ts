@@ -10,6 +10,9 @@ const noGpuHint = inNode
   ? "install a driver (Vulkan, Metal or Direct3D 12); `aegis` runs on the CPU without one"
   : "use a browser with WebGPU, over HTTPS or on localhost";
 
+/** Not a literal: compilers and bundlers must not look for a package that may be missing. */
+const bindingName: string = "webgpu";
+
 async function openGpu(options: readonly string[]): Promise<GPU> {
   if (!inNode) {
     const gpu = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
@@ -17,8 +20,8 @@ async function openGpu(options: readonly string[]): Promise<GPU> {
     return gpu;
   }
   try {
-    const { create } = await import("webgpu");
-    return create([...options]) as unknown as GPU;
+    const { create } = (await import(bindingName)) as { create(options: string[]): GPU };
+    return create([...options]);
   } catch (cause) {
     const missing = (cause as { code?: string }).code === "ERR_MODULE_NOT_FOUND";
     throw new AegisError(
