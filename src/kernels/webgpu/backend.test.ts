@@ -51,14 +51,14 @@ else {
 
   describe("memory", () => {
     test("operands in different chunks", async () => {
-      const webgpu = await open({ chunkBytes: 2 ** 12 });
+      const webgpu = await open({ chunkBytes: 2 ** 13 });
       const reference = createReferenceBackend();
       const [logN, moduli] = [8, primes(8, 30, 3)];
       const table = conversionTable({ moduli }, [0, 1], [2]);
       const run = (backend: Backend): number[][][] => {
         seed(3);
         const ring = backend.ring(logN, moduli);
-        // Three limbs fill most of a chunk: each of these has one of its own.
+        // Three limbs take more than a third of a chunk: no more than two of these share one.
         const made = (filling = fillings.mixed): Limbs => fill(ring, indices(3), filling);
         const [x, y, z, r0, r1] = [made(), made(fillings.uniform), made(), made(), made()];
         const small = fill(backend.ring(logN - 2, moduli), indices(3), fillings.mixed);
