@@ -39,6 +39,9 @@ export function wasmDevices(count: number, memoryBytes = defaultDeviceMemory): D
 const arenaBytes = 2 ** 28;
 const largestArena = 2 ** 33;
 
+/** An adapter finishes what it was given before it can be let go. */
+const adapterMilliseconds = 30_000;
+
 /** Failures that another try may not meet. */
 const resumable: readonly string[] = ["aborted", "device", "memory"];
 
@@ -151,6 +154,7 @@ export async function runPlan(run: PlanRun, input: readonly WholeCiphertext[]): 
     module: moduleUrl(import.meta.url, "./device/thread"),
     deviceName: (rank) => describeDevice(devices[rank] as DeviceSetup),
     describeOperation: (id) => describeOperation(program.operations[id] as Operation),
+    lingerMilliseconds: devices.some(({ kind }) => kind === "webgpu") ? adapterMilliseconds : 0,
     fabric: { arenaBytes: Math.min(largestArena, plan.devices * arenaBytes) },
     data: (rank): DeviceStart => ({
       device: devices[rank] as DeviceSetup,

@@ -28,6 +28,8 @@ import { uniformResidues } from "./uniform.ts";
 /** Parameter words before those of the limbs, and for each limb. */
 const headWords = 8;
 const limbWords = 4;
+/** For each term of a sum. */
+const termWords = 4;
 /** Most limbs of one polynomial. */
 const mostLimbs = (parameterWords - headWords) / limbWords;
 /** Targets that a workgroup of a conversion works on when coefficients alone are too few to fill an adapter. */
@@ -297,7 +299,6 @@ export class WebgpuRing implements RingKernels {
     logRun: number,
   ): void {
     if (sums.length === 0) return;
-    const termWords = kernel === "multiplySum" ? 2 : 3;
     const limbs = sums[0].dst[0].moduli.length;
     if (limbs === 0) return;
     const room = parameterWords - headWords - limbWords * (limbs + 1);
@@ -330,7 +331,6 @@ export class WebgpuRing implements RingKernels {
     accumulate: boolean,
     logRun: number,
   ): void {
-    const termWords = kernel === "multiplySum" ? 2 : 3;
     const view = sums[0].dst[0];
     const limbs = view.moduli.length;
     let terms = 0;
@@ -356,12 +356,13 @@ export class WebgpuRing implements RingKernels {
     for (const { dst, a, b } of sums) {
       words[row] = dst[0].address / 4;
       words[row + 1] = dst[dst.length - 1].address / 4;
-      words[row + 2] = term - origin;
+      words[row + 2] = (term - origin) / 4;
       words[row + 3] = a.length;
       row += limbWords;
       for (let t = 0; t < a.length; t++) {
-        words[term++] = a[t].address / 4;
-        for (let k = 0; k < b.length; k++) words[term++] = b[k][t].address / 4;
+        words[term] = a[t].address / 4;
+        for (let k = 0; k < b.length; k++) words[term + 1 + k] = b[k][t].address / 4;
+        term += termWords;
       }
     }
     this.#core.queue.publish();

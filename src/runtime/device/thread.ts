@@ -10,10 +10,11 @@ import {
   scatterCiphertext,
   type WholeCiphertext,
 } from "../../ckks/index.ts";
-import { openDevice } from "../../kernels/index.ts";
+import { type Backend, openDevice } from "../../kernels/index.ts";
 import type { Step } from "../../placement/index.ts";
 import { weightsOf } from "../../transformer/index.ts";
 import { CountingKeys, type KeyUses } from "../counting-keys.ts";
+import type { Endpoint } from "../fabric/endpoint.ts";
 import { type Device, serve } from "../threads/serve.ts";
 import { boundaries } from "./boundaries.ts";
 import { restoreState, saveState } from "./checkpoint-state.ts";
@@ -29,11 +30,29 @@ serve({ run: (input: DeviceInput, device: Device) => run(input, device) });
 
 async function run(input: DeviceInput, { endpoint, data, post }: Device): Promise<DeviceResult> {
   const start = data as DeviceStart;
+  endpoint.ledger.counting = false;
+  const { device } = start;
+  // Adapters take their time to open.
+  const beating = setInterval(() => endpoint.beat(), beatMilliseconds);
+  const inner = await openDevice(device, { maximumBytes: device.memoryBytes, threads: device.threads }).finally(() =>
+    clearInterval(beating),
+  );
+  try {
+    return await runOn(inner, input, start, endpoint, post);
+  } finally {
+    inner.dispose();
+  }
+}
+
+async function runOn(
+  inner: Backend,
+  input: DeviceInput,
+  start: DeviceStart,
+  endpoint: Endpoint,
+  post: Device["post"],
+): Promise<DeviceResult> {
   const { program, plan } = start;
   const { ledger } = endpoint;
-  ledger.counting = false;
-  const { device } = start;
-  const inner = await openDevice(device, { maximumBytes: device.memoryBytes, threads: device.threads });
   const parameters = new Parameters(start.spec);
   let pulse = (): void => endpoint.beat();
   // Inside long operations: the device lives, and what is queued moves on.
@@ -112,7 +131,6 @@ async function run(input: DeviceInput, { endpoint, data, post }: Device): Promis
   }
   const { peak } = inner.memory();
   runner.dispose();
-  inner.dispose();
   return {
     numbers,
     output,

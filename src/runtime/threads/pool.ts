@@ -23,6 +23,11 @@ export interface ThreadPoolOptions {
   readonly describeOperation?: (operation: number) => string;
   /** Seconds without a heartbeat after which a device that computes is taken for dead. Default 8. */
   readonly stallSeconds?: number;
+  /**
+   * Milliseconds that devices have to end by themselves when a run has failed, before their threads are stopped: an
+   * adapter at work takes the process down with it when its thread is stopped. Default 0.
+   */
+  readonly lingerMilliseconds?: number;
   readonly fabric?: FabricOptions;
   /** Of each worker's JavaScript heap; see `node:worker_threads`. */
   readonly resourceLimits?: NonNullable<WorkerOptions["resourceLimits"]>;
@@ -46,6 +51,8 @@ export class ThreadPool {
   readonly #fabric: ThreadFabric;
   readonly #workers: readonly Worker[];
   readonly #pending = new Map<number, Pending>();
+  /** Told when a worker that was busy has ended its call after a failure. */
+  readonly #ended = new Map<number, () => void>();
   readonly #listeners = new Set<(rank: number, message: unknown) => void>();
   readonly #endWatch: () => void;
   readonly #cancel = (): void => this.#abort();
@@ -118,6 +125,7 @@ export class ThreadPool {
     worker.on("error", (error: Error) => this.#fail(crash(this.#place(rank), error)));
     worker.on("messageerror", (error: Error) => this.#fail(crash(this.#place(rank), error)));
     worker.on("exit", (code) => this.#fail(deviceError(this.#place(rank), `exited with code ${code}`)));
+    worker.on("exit", () => this.#ended.get(rank)?.());
     return worker;
   }
 
@@ -127,7 +135,10 @@ export class ThreadPool {
       return;
     }
     const pending = this.#pending.get(reply.id);
-    if (pending === undefined) return;
+    if (pending === undefined) {
+      this.#ended.get(rank)?.();
+      return;
+    }
     if (this.#failure !== undefined) {
       // Cancelled: the answer no longer counts, but the last one ends the time of grace.
       this.#pending.delete(reply.id);
@@ -164,11 +175,29 @@ export class ThreadPool {
     this.#endWatch();
     this.#options.signal?.removeEventListener("abort", this.#cancel);
     this.#fabric.control.abort();
-    this.#termination = Promise.all(this.#workers.map((worker) => worker.terminate())).then(() => undefined);
+    const busy = new Set([...this.#pending.values()].map(({ rank }) => rank));
+    const stopped = this.#workers.map(async (worker, rank) => {
+      if (busy.has(rank)) await this.#lingering(rank);
+      await worker.terminate();
+    });
+    this.#termination = Promise.all(stopped).then(() => undefined);
     const open = [...this.#pending.values()];
     this.#pending.clear();
     for (const { reject } of open) reject(this.#failure as AegisError);
     return this.#termination;
+  }
+
+  /** Until a worker has answered its last call or has ended, or for as long as it may take for that. */
+  async #lingering(rank: number): Promise<void> {
+    const { lingerMilliseconds = 0 } = this.#options;
+    if (lingerMilliseconds === 0) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, lingerMilliseconds);
+      this.#ended.set(rank, () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
   }
 
   #place(rank: number): Place {

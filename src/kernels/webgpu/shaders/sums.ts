@@ -3,8 +3,8 @@
  * reduced once.
  *
  * Parameters: (degree, stride, stride of the first operands, logRun), (limbs, accumulate, 0, 0), for each limb
- * (q, q^-1 mod 2^32, interval + steps·2^16, foldBy), for each sum (dst0, dst1, first term's word among the
- * parameters, terms), then the terms: addresses (a, b) or (a, b0, b1). Workgroups: blocks of values, limbs, sums.
+ * (q, q^-1 mod 2^32, interval + steps·2^16, foldBy), for each sum (dst0, dst1, first term's row among the
+ * parameters, terms), then the terms, a row each: addresses (a, b) or (a, b0, b1). Workgroups: blocks of values, limbs, sums.
  */
 import { blockThreads } from "./elementwise.ts";
 
@@ -47,16 +47,15 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let run = id.y * head.z + (i >> head.w);
 ${each((k) => `  var sum${k} = Wide(0u, 0u);`)}
   var rest = interval;
-  var word = sum.z;
   for (var t = 0u; t < sum.w; t++) {
     if (rest == 0u) {
       rest = interval;
 ${each((k) => `      sum${k}.high = min(sum${k}.high, sum${k}.high - limb.w);`)}
     }
     rest--;
-    let a = fetch(parameter(word) + run);
-${each((k) => `    accumulate(&sum${k}, a, fetch(parameter(word + ${k + 1}u) + at));`)}
-    word += ${results.length + 1}u;
+    let term = parameters.words[sum.z + t];
+    let a = fetch(term.x + run);
+${each((k) => `    accumulate(&sum${k}, a, fetch(term.${"yz"[k]} + at));`)}
   }
 ${each(
   (k) => `  var value${k} = reduceSum(sum${k}, q, qInverse, steps);
