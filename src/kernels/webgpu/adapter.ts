@@ -13,6 +13,12 @@ const noGpuHint = inNode
 /** Not a literal: compilers and bundlers must not look for a package that may be missing. */
 const bindingName: string = "webgpu";
 
+/**
+ * Kernels write workgroup memory before they read it. Clearing it first makes software adapters compile for seconds,
+ * and every transform slower.
+ */
+const bindingOptions = ["enable-dawn-features=disable_workgroup_init"];
+
 async function openGpu(options: readonly string[]): Promise<GPU> {
   if (!inNode) {
     const gpu = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;
@@ -21,7 +27,7 @@ async function openGpu(options: readonly string[]): Promise<GPU> {
   }
   try {
     const { create } = (await import(bindingName)) as { create(options: string[]): GPU };
-    return create([...options]);
+    return create([...bindingOptions, ...options]);
   } catch (cause) {
     const missing = (cause as { code?: string }).code === "ERR_MODULE_NOT_FOUND";
     throw new AegisError(
