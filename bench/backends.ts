@@ -53,7 +53,7 @@ export interface BackendsReport {
 
 const preset128 = "bootstrap-16";
 const bootstrapRounds = 4;
-const runs = 2;
+const runs = 1;
 
 export async function benchBackends(
   names: readonly string[],

@@ -5,7 +5,7 @@
 export { AegisError, type ErrorCode } from "./base/errors.ts";
 export { Context, Parameters, preset, presets } from "./ckks/index.ts";
 export { Client } from "./client/index.ts";
-export { createBackend } from "./kernels/index.ts";
+export { createBackend, fastestDevice, listDevices, openDevice } from "./kernels/index.ts";
 export { loadCheckpoint, referenceForward } from "./model/index.ts";
 export { type Program, printProgram } from "./program/index.ts";
 export { measureKernels, requirements } from "./runtime/index.ts";
