@@ -16,7 +16,7 @@ import { maximumDevices } from "../placement/index.ts";
 import { type DeviceSetup, measureKernels } from "../runtime/index.ts";
 import type { KernelTimes } from "../transformer/index.ts";
 import { parseBytes, parseInteger } from "./arguments.ts";
-import { warn } from "./output.ts";
+import { formatBytes, warn } from "./output.ts";
 
 export interface DeviceChoice {
   /** Kinds of devices, such as `native`; the fastest by default. */
@@ -61,10 +61,16 @@ export async function chooseDevices(choice: DeviceChoice): Promise<DeviceSetup[]
       const webgpu = spec.kind === "webgpu";
       const all = await deviceMemory(spec);
       const own = native ? all / natives : all;
+      // Of a native device the system has the last word, of an adapter its driver.
+      if (memory !== undefined && memory > all && !native && !webgpu)
+        throw new AegisError(
+          "argument",
+          `--memory: a ${spec.kind} device has ${formatBytes(all)} at most, got ${JSON.stringify(choice.memory)}`,
+        );
       return {
         ...spec,
         threads: native ? (threads ?? share) : 1,
-        memoryBytes: Math.floor(memory === undefined ? own : native || webgpu ? memory : Math.min(memory, all)),
+        memoryBytes: Math.floor(memory ?? own),
       };
     }),
   );

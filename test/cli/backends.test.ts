@@ -93,12 +93,6 @@ describe("the same ciphertexts", () => {
     expect(devices.map(({ device }) => device)).toEqual(["native", "wasm"]);
     expect(communication.measuredBytes).toBe(communication.plannedBytes);
   });
-
-  testOn("webgpu", "on an adapter", async () => {
-    const { outputDigest, devices } = await told("--device", "webgpu");
-    expect(outputDigest).toBe(alone.outputDigest);
-    expect(devices).toMatchObject([{ device: "webgpu", threads: 1 }]);
-  });
 });
 
 describe("devices that are not here", () => {

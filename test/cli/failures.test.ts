@@ -64,10 +64,10 @@ const place = "layer 0 → .*";
 
 describe("a device that fails names itself, the operation and the cause", () => {
   test.each<[Fault["how"], RegExp, string[]]>([
-    ["throw", new RegExp(`^error: wasm 1 failed in ${place}: a device that throws\n$`), []],
+    ["throw", new RegExp(`^error: (?:wasm|native:\\w+) 1 failed in ${place}: a device that throws\n$`), []],
     [
       "exhaust",
-      new RegExp(`^error: wasm 1 ran out of memory in ${place}\n {2}run on fewer devices, .*\n$`),
+      new RegExp(`^error: (?:wasm|native:\\w+) 1 ran out of memory in ${place}\n {2}run on fewer devices, .*\n$`),
       ["--max-old-space-size=200"],
     ],
   ])("%s", async (how, message, nodeOptions) => {
@@ -78,7 +78,9 @@ describe("a device that fails names itself, the operation and the cause", () => 
     const mark = join(folders.folder({}), "mark");
     const message = await failing(run(), { how: "block", rank: 1, step: 1, mark });
     const seconds = (Date.now() - Number(readFileSync(mark, "utf8"))) / 1000;
-    expect(message).toMatch(new RegExp(`^error: wasm 1 has not responded for 8 s in ${place}\n {2}.*\n$`));
+    expect(message).toMatch(
+      new RegExp(`^error: (?:wasm|native:\\w+) 1 has not responded for 8 s in ${place}\n {2}.*\n$`),
+    );
     expect(seconds).toBeLessThan(10);
   });
 });
@@ -126,7 +128,7 @@ describe("a run that is interrupted", () => {
   test("fails again and goes on again", async () => {
     const folder = copy();
     const message = await failing(seeded("--checkpoint", folder), { how: "exit", rank: 1, step: 21 });
-    expect(message).toMatch(/^error: wasm 1 exited with code 7 .*\n {2}what is done is kept in .*\n$/);
+    expect(message).toMatch(/^error: (?:wasm|native:\w+) 1 exited with code 7 .*\n {2}what is done is kept in .*\n$/);
     expect((await told(seeded("--checkpoint", folder))).outputDigest).toBe(expected.outputDigest);
   });
 

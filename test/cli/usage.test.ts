@@ -243,8 +243,8 @@ describe("an argument that is not right", () => {
     ],
     [
       "more memory than there can be",
-      () => run("--text", "good", "--memory", "5GiB"),
-      /--memory: expected bytes from 1MiB to 4GiB, such as 2GiB, got "5GiB"/,
+      () => run("--text", "good", "--device", "wasm", "--memory", "5GiB"),
+      /--memory: a wasm device has 4\.00 GiB at most, got "5GiB"/,
     ],
     ["memory without a unit that is known", () => run("--text", "good", "--memory", "2GB"), /--memory: .*got "2GB"/],
     [
