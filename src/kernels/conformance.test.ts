@@ -58,6 +58,8 @@ function same(a: readonly number[][][], b: readonly number[][][]): boolean {
   );
 }
 
+let cases = 0;
+
 /** Runs `body` on every backend with the same random numbers; all give the words of the reference. */
 function agree(logN: number, moduli: readonly number[], body: (ring: RingKernels, make: Make) => Limbs[]): void {
   const start = random();
@@ -69,7 +71,8 @@ function agree(logN: number, moduli: readonly number[], body: (ring: RingKernels
     });
   const expected = results(backends.get("reference")!);
   for (const [name, backend] of backends) {
-    if (name === "reference") continue;
+    // Software adapters are slow: they take every third case of each kind.
+    if (name === "reference" || (name === "webgpu" && cases++ % 3 !== 0)) continue;
     const got = results(backend);
     // Comparing for a message takes long.
     if (!same(got, expected)) expect(got, name).toEqual(expected);
@@ -335,40 +338,43 @@ describe.each([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])("agreement at degree 2^%
     },
   );
 
-  test.each(fillingNames)("element-wise kernels, also in place, %s", (name) => {
-    const moduli = logN <= 8 ? allSizes(logN) : primes(logN, 30, 1);
-    const limbs = indices(moduli.length);
-    agree(logN, moduli, (ring, make) => {
-      const a = make(ring, limbs, fillings[name]);
-      const b = make(ring, limbs, fillings[name]);
-      const scalars = Uint32Array.from(moduli, (q) => fillings[name](1, q, 0));
-      const results: Limbs[] = [];
-      const run = (kernel: (dst: Limbs, a: Limbs, b: Limbs) => void): void => {
-        const copyOf = (x: Limbs): Limbs => {
-          const copied = make(ring, limbs, fillings.uniform);
-          ring.copy(copied, x);
-          return copied;
+  test.each(fillingNames.filter((name) => logN <= 10 || ["uniform", "mixed", "largest"].includes(name)))(
+    "element-wise kernels, also in place, %s",
+    (name) => {
+      const moduli = logN <= 8 ? allSizes(logN) : primes(logN, 30, 1);
+      const limbs = indices(moduli.length);
+      agree(logN, moduli, (ring, make) => {
+        const a = make(ring, limbs, fillings[name]);
+        const b = make(ring, limbs, fillings[name]);
+        const scalars = Uint32Array.from(moduli, (q) => fillings[name](1, q, 0));
+        const results: Limbs[] = [];
+        const run = (kernel: (dst: Limbs, a: Limbs, b: Limbs) => void): void => {
+          const copyOf = (x: Limbs): Limbs => {
+            const copied = make(ring, limbs, fillings.uniform);
+            ring.copy(copied, x);
+            return copied;
+          };
+          const fresh = make(ring, limbs, fillings.uniform);
+          kernel(fresh, a, b);
+          const [first, second, both] = [copyOf(a), copyOf(b), copyOf(a)];
+          kernel(first, first, b);
+          kernel(second, a, second);
+          kernel(both, both, both);
+          results.push(fresh, first, second, both);
         };
-        const fresh = make(ring, limbs, fillings.uniform);
-        kernel(fresh, a, b);
-        const [first, second, both] = [copyOf(a), copyOf(b), copyOf(a)];
-        kernel(first, first, b);
-        kernel(second, a, second);
-        kernel(both, both, both);
-        results.push(fresh, first, second, both);
-      };
-      run((dst, x, y) => ring.add(dst, x, y));
-      run((dst, x, y) => ring.subtract(dst, x, y));
-      run((dst, x, y) => ring.multiply(dst, x, y));
-      run((dst, x, y) => ring.subtractMultiplyScalar(dst, x, y, scalars));
-      run((dst, x) => ring.negate(dst, x));
-      run((dst, x) => ring.multiplyScalar(dst, x, scalars));
-      run((dst, x) => ring.multiplyScalarAdd(dst, x, scalars));
-      run((dst, x) => ring.addScalar(dst, x, scalars));
-      run((dst, x) => ring.copy(dst, x));
-      return results;
-    });
-  });
+        run((dst, x, y) => ring.add(dst, x, y));
+        run((dst, x, y) => ring.subtract(dst, x, y));
+        run((dst, x, y) => ring.multiply(dst, x, y));
+        run((dst, x, y) => ring.subtractMultiplyScalar(dst, x, y, scalars));
+        run((dst, x) => ring.negate(dst, x));
+        run((dst, x) => ring.multiplyScalar(dst, x, scalars));
+        run((dst, x) => ring.multiplyScalarAdd(dst, x, scalars));
+        run((dst, x) => ring.addScalar(dst, x, scalars));
+        run((dst, x) => ring.copy(dst, x));
+        return results;
+      });
+    },
+  );
 
   test("automorphisms and conversions from numbers", () => {
     const moduli = primes(logN, 29, 2);
@@ -393,7 +399,9 @@ describe.each([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])("agreement at degree 2^%
 
 describe.each(["uniform", "largest", "alternating", "mixed"] as const)("sums of products, %s", (name) => {
   // The largest prime below 2^30 leaves the least room; 40 terms fold several times.
-  test.each([...indices(24, 1), 40])("%i terms", (terms) => {
+  // Extremes at every number of terms, other fillings around those that fold.
+  const counts = name === "uniform" || name === "largest" ? [...indices(24, 1), 40] : [1, 2, 3, 8, 12, 13, 23, 24, 40];
+  test.each(counts)("%i terms", (terms) => {
     for (const [logN, logRuns] of [
       [2, [0, 1, 2]],
       [3, [0, 1]],
