@@ -1,6 +1,8 @@
 /**
  * The suite that every backend passes: stored vectors, definitions computed on bigint, and the
  * same bytes as the reference on random and extreme inputs of all sizes.
+ *
+ * Long: one suite, so that backends and adapters are opened once and none can be forgotten.
  */
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
