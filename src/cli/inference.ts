@@ -87,7 +87,8 @@ export async function infer(options: InferenceOptions, text: string) {
     status.show("planning");
     const placed = await place(session, {
       devices,
-      paces,
+      // Measured paces differ from run to run, and a run that is taken up again must have the same plan.
+      paces: options.checkpoint === undefined ? paces : undefined,
       strategy,
       overlap: options.overlap !== false,
       ...(plan === undefined ? {} : { plan }),
