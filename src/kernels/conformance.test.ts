@@ -456,7 +456,9 @@ test("sums of no products, and of more than the list of addresses holds", () => 
 });
 
 describe.each(bitSizes)("base conversion from %i bits", (bits) => {
-  test.each(indices(24, 1))("%i sources", (sources) => {
+  // Sums have least room at 30 bits, digits at 29; the others are told apart by few.
+  const counts = bits >= 29 ? indices(24, 1) : [1, 2, 3, 8, 15, 16, 23, 24];
+  test.each(counts)("%i sources", (sources) => {
     for (const [logN, targetSizes] of [
       [5, [25, 28, 29, 30]],
       [2, [25, 26, 27, 28, 29, 29, 29, 29, 29, 29, 29, 29, 29, 30]],
@@ -554,7 +556,7 @@ describe("wasm", () => {
   });
 });
 
-describe.each([2, 3, 5, 8, 10])("key-switch products at degree 2^%i", (logN) => {
+describe.each([2, 3, 5, 9])("key-switch products at degree 2^%i", (logN) => {
   const special = 2;
   test.each(["uniform", "largest", "mixed"] as const)("%s", (name) => {
     const moduli = primes(logN, 30, 7);

@@ -78,9 +78,10 @@ describe("the same ciphertexts", () => {
     expect(alone.devices).toMatchObject([{ device: "wasm", threads: 1 }]);
   });
 
-  testOn("native", "on native devices, with every instruction set and number of threads", async () => {
+  testOn("native", "on native devices, with another instruction set, on three threads", async () => {
     const names = listed.filter(({ kind }) => kind === "native").map(({ name }) => `native:${name}`);
-    for (const device of ["native", ...names]) {
+    expect(names).toContain("native:portable");
+    for (const device of ["native", names.at(-2) ?? "native:portable"]) {
       const { outputDigest, devices } = await told("--device", device, "--threads", "3");
       expect(outputDigest, device).toBe(alone.outputDigest);
       expect(devices).toMatchObject([{ device, threads: 3 }]);
