@@ -55,8 +55,10 @@ export function measureKernels(backend: Backend, logN: number, primes: readonly 
     // Until the engine has compiled for speed what it runs.
     const begin = performance.now();
     let calls = 0;
-    do body();
-    while (++calls > 0 && performance.now() - begin < warmMilliseconds);
+    do {
+      body();
+      calls++;
+    } while (performance.now() - begin < warmMilliseconds);
     const slow = (performance.now() - begin) / calls > slowMilliseconds;
     const samples: number[] = [];
     for (let round = 0; round < (slow ? 1 : rounds); round++) {

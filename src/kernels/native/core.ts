@@ -2,8 +2,8 @@
 import { AegisError } from "../../base/errors.ts";
 import { Allocator } from "../allocator.ts";
 import type { ConversionTable } from "../backend.ts";
+import { conversionWords } from "../conversion-words.ts";
 import { type ModulusConstants, modulusConstants, powerModulo, smallestGenerator } from "../modulus.ts";
-import { conversionWords } from "./conversion.ts";
 import type { Machine } from "./load.ts";
 
 function disposed(): never {

@@ -15,10 +15,10 @@ import {
 } from "../backend.ts";
 import { keyProductsTogether } from "../key-products.ts";
 import { type ModulusConstants, powerModulo, residueSumPlan } from "../modulus.ts";
-import { conversionWords } from "./conversion.ts";
+import { quotient } from "../quotient.ts";
+import { shaderConversion } from "./conversion.ts";
 import type { WebgpuCore } from "./core.ts";
 import { parameterWords } from "./protocol.ts";
-import { quotient } from "./quotient.ts";
 import { convertValues } from "./shaders/convert.ts";
 import { blockThreads, type ElementwiseKernel } from "./shaders/elementwise.ts";
 import type { Kernel } from "./shaders/kernels.ts";
@@ -373,7 +373,7 @@ export class WebgpuRing implements RingKernels {
     if (targets === 0) return;
     let address = this.#conversions.get(table);
     if (address === undefined) {
-      const words = conversionWords(table, this.#constants);
+      const words = shaderConversion(table, this.#constants);
       address = this.#core.allocate(4 * words.length);
       this.#core.upload("arena", address, words);
       this.#conversions.set(table, address);

@@ -1,6 +1,7 @@
-/** Lays a base conversion table out for the addon: `addon/conversion.hpp` says how it is worked through. */
-import type { ConversionTable } from "../backend.ts";
-import { type ModulusConstants, multiplyModulo, planSum } from "../modulus.ts";
+/** A base conversion table as lazy sums need it; native and WebGPU kernels say how it is worked through. */
+import type { ConversionTable } from "./backend.ts";
+import { type ModulusConstants, multiplyModulo, planSum } from "./modulus.ts";
+import { quotient } from "./quotient.ts";
 
 export interface ConversionWords {
   /** For each source q, inverse, its Shoup quotient, floor(2^56/q). */
@@ -17,10 +18,9 @@ export function conversionWords(table: ConversionTable, constantsOf: (m: number)
   const factors: number[] = [];
   const count = table.from.length;
   table.from.forEach((m, i) => {
-    const { q } = constantsOf(m);
+    const constants = constantsOf(m);
     const inverse = table.inverses[i] as number;
-    const quotient = Number((BigInt(inverse) << 32n) / BigInt(q));
-    sources.push(q, inverse, quotient, table.fractions[i] as number);
+    sources.push(constants.q, inverse, quotient(inverse, constants), table.fractions[i] as number);
   });
   const largest = Math.max(...table.from.map((m) => constantsOf(m).q)) - 1;
   table.to.forEach((m, j) => {
