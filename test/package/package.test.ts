@@ -149,11 +149,11 @@ describe("native kernels", () => {
       env: { ...process.env, ...env },
     });
   const kinds = (): string[] => {
-    const { status, stdout } = spawnSync(join(installed, manifest.bin.aegis), ["devices", "--json"], {
+    const { status, signal, stdout, stderr } = spawnSync(join(installed, manifest.bin.aegis), ["devices", "--json"], {
       cwd: project,
       encoding: "utf8",
     });
-    expect(status).toBe(0);
+    expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: "" });
     return JSON.parse(stdout).map(({ kind }: { kind: string }) => kind);
   };
   const compiler = ["c++", "g++", "clang++"].find((name) => spawnSync(name, ["--version"]).status === 0);

@@ -66,6 +66,7 @@ export class Engine {
   readonly #checks = new Set<Promise<unknown>>();
   /** Promises of the device that are open. */
   readonly #open = new Set<Promise<unknown>>();
+  #loss: Promise<void> | undefined;
   #ended = false;
 
   constructor(device: GPUDevice, shared: SharedArea, { name, fallback }: AdapterDescription, chunkBytes: number) {
@@ -91,8 +92,9 @@ export class Engine {
     );
   }
 
-  /** Makes the first chunk. Throws `memory`. */
+  /** Makes the first chunk, and watches for the loss of the device from then on. Throws `memory`. */
   async open(): Promise<void> {
+    this.#loss = this.#watchLoss();
     if (!(await this.#arena.grow(1))) {
       throw new AegisError("memory", `${this.#name} has no room for the first chunk of memory`, {
         hint: "lower the memory limit of the backend",
@@ -114,11 +116,29 @@ export class Engine {
     } finally {
       clearInterval(beat);
       this.#batch?.pass?.end();
-      this.#device.destroy();
-      // The Node binding ends the process when a thread ends that has open promises of a device.
-      while (this.#open.size > 0) await Promise.allSettled(this.#open);
+      await this.#destroy();
       this.#shared.end();
     }
+  }
+
+  /**
+   * Destroys the device and waits until nothing of it is left to come: the Node binding ends the process when a thread
+   * ends that has open promises of a device, or is in the middle of asking one of its objects.
+   */
+  async #destroy(): Promise<void> {
+    this.#device.destroy();
+    while (this.#open.size > 0) await Promise.allSettled(this.#open);
+    await this.#loss;
+  }
+
+  /** Ends when the device is lost or destroyed and the calling thread was told. */
+  async #watchLoss(): Promise<void> {
+    const { message, reason } = await this.#device.lost;
+    this.fail(
+      "device",
+      `the device was lost (${reason || "unknown"}): ${message}`,
+      "the driver was reset or the adapter removed: make a new backend; smaller parameters if it happens again",
+    );
   }
 
   /** A promise of the device, which is kept in mind until it is settled. */

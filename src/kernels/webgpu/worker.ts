@@ -28,11 +28,6 @@ async function start(message: WorkerStart, post: (ready: WorkerReady) => void, e
     const area = new SharedArea(message.shared);
     const plan = planArena(description.limits, message.maximumBytes, message.chunkBytes);
     const engine = new Engine(device, area, description, plan.chunkBytes);
-    const again =
-      "the driver was reset or the adapter removed: make a new backend; smaller parameters if it happens again";
-    void device.lost.then(({ message: why, reason }) => {
-      engine.fail("device", `the device was lost (${reason || "unknown"}): ${why}`, again);
-    });
     device.onuncapturederror = ({ error }) =>
       engine.fail("device", error.message, "this is a bug in the library or the driver");
     await engine.open();
@@ -40,6 +35,10 @@ async function start(message: WorkerStart, post: (ready: WorkerReady) => void, e
     await engine.run();
     end();
   } catch (error) {
+    for (const { device } of kept) {
+      device.destroy();
+      await device.lost;
+    }
     post({ kind: "failed", error: shared(error) });
     end();
   }
