@@ -11,6 +11,7 @@ import type { BootstrapResult } from "./bootstrap.ts";
 import type { ComparisonRow } from "./compare.ts";
 import type { KernelTiming } from "./kernels.ts";
 import type { KeyCosts } from "./keys.ts";
+import { benchProfile, type ProfileResult, showProfile } from "./profile.ts";
 import { benchRotation, type RotationResult, showRotation } from "./rotation.ts";
 import { showBootstrap, showComparison, showKernels, showKeys } from "./tables.ts";
 
@@ -28,6 +29,7 @@ export interface BenchReport {
   bootstrap?: BootstrapResult;
   bert?: BertResult;
   rotation?: RotationResult;
+  profile?: ProfileResult[];
   backends?: BackendsReport;
 }
 
@@ -85,6 +87,13 @@ const parts: Readonly<Record<string, Part>> = {
       report.bert = await benchBert(progress);
     },
     show: ({ bert }) => (bert === undefined ? "" : showBert(bert)),
+  },
+  profile: {
+    summary: "where the time of such an inference goes on the fastest device here, by operation and kernel (minutes)",
+    async run(report, progress) {
+      report.profile = await benchProfile(progress);
+    },
+    show: ({ profile = [] }) => showProfile(profile),
   },
 };
 
