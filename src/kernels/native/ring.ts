@@ -148,12 +148,10 @@ export class NativeRing implements RingKernels {
 
   multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
     const { mailbox } = this.#core;
-    let operands = 0;
-    for (const { dst, a } of sums) operands = Math.max(operands, a.length * (1 + dst.length));
     let at = listAt;
     let count = 0;
     const flush = (moduli: readonly number[], add: boolean): void => {
-      if (count > 0) this.#run(code.sums, moduli, add ? 1 : 0, logRun, count, operands);
+      if (count > 0) this.#run(code.sums, moduli, add ? 1 : 0, logRun, count);
       at = listAt;
       count = 0;
     };

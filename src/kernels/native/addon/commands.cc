@@ -11,25 +11,12 @@ namespace {
 /** Words that a thread takes at a time: some microseconds of work. */
 constexpr std::size_t pieceWords = 8192;
 /**
- * Sums are worked through a block of coefficients at a time whose operands fit the L2 cache together: memory
- * gives long runs of one operand about twice as fast as short runs of many in turns.
+ * Operands that are read at once: processors read ahead in about a dozen streams, and memory gives twice as much
+ * to those as to four times as many.
  */
-constexpr std::size_t cacheWords = std::size_t{3} << 16;
-constexpr std::size_t leastBlock = 512;
-
-/** Brings words into the cache, one operand after another; the result is of no use but keeps the loads. */
-u32 touch(const u32* words, std::size_t count) {
-  u32 all = 0;
-  for (std::size_t i = 0; i < count; i += 16) all |= words[i];
-  return all;
-}
-
-/** Coefficients of a block of sums that read so many operands. */
-std::size_t blockOf(std::size_t n, std::size_t streams) {
-  std::size_t words = n < pieceWords ? n : pieceWords;
-  while (words > leastBlock && words * streams > cacheWords) words /= 2;
-  return words;
-}
+constexpr std::size_t streams = 12;
+/** Coefficients of a sum that its operands are worked through for, a dozen after the other: the results stay in the cache. */
+constexpr std::size_t blockWords = 16384;
 
 std::size_t strideWords(int logN) { return (static_cast<std::size_t>(1) << logN) + limbPadding / sizeof(u32); }
 
@@ -91,14 +78,16 @@ void Machine::transform(const Call& call, bool forward) {
 }
 
 /**
- * Operands: whether results are added to, logRun, number of sums, operands that are read at a time.
+ * Operands: whether results are added to, logRun, number of sums.
  * The list has for each sum the number of results, that of terms, the results, and for each term its operands.
  */
 void Machine::sums(const Call& call) {
   const bool accumulate = call.operands[0] != 0;
   const int logRun = static_cast<int>(call.operands[1]);
   const std::size_t count = static_cast<std::size_t>(call.operands[2]);
-  const std::size_t words = blockOf(call.n, static_cast<std::size_t>(call.operands[3]));
+  // Sums that share operands find them in the cache when pieces are small.
+  const std::size_t most = count == 1 ? blockWords : pieceWords;
+  const std::size_t words = call.n < most ? call.n : most;
   const std::size_t pieces = call.n / words;
   const std::size_t compactStride = strideWords(call.logN - logRun);
   workers.run(call.limbs * pieces, [&](std::size_t piece, int) {
@@ -129,20 +118,28 @@ void Machine::sums(const Call& call) {
 /** A sum over the first `words` coefficients that its pointers point to. */
 void Machine::runSum(SumTask task, std::size_t words, const Prime& prime, int logRun) {
   const std::size_t operands = static_cast<std::size_t>(1 + task.results);
-  const std::size_t block = blockOf(words, task.count * operands);
+  const std::size_t most = streams / operands;
+  const std::size_t groups = task.count == 0 ? 1 : (task.count + most - 1) / most;
   thread_local std::vector<const u32*> terms;
   terms.assign(task.terms, task.terms + task.count * operands);
-  task.terms = terms.data();
-  volatile u32 touched = 0;
-  for (std::size_t start = 0; start < words; start += block) {
-    for (std::size_t i = 0; i < terms.size(); i++) touched = touched | touch(terms[i], i % operands == 0 ? block >> logRun : block);
-    kernels_.sum(task, block, prime.q, prime.qInverse, logRun);
-    for (std::size_t i = 0; i < terms.size(); i++) terms[i] += i % operands == 0 ? block >> logRun : block;
-    for (int k = 0; k < task.results; k++) {
-      task.dst[k] += block;
-      if (task.lifted[k] != nullptr) task.lifted[k] += block;
+  const SumTask all = task;
+  for (std::size_t start = 0; start < words; start += blockWords) {
+    const std::size_t block = words - start < blockWords ? words - start : blockWords;
+    task.terms = terms.data();
+    for (std::size_t group = 0, rest = all.count; group < groups; group++) {
+      task.count = (rest + groups - group - 1) / (groups - group);
+      rest -= task.count;
+      task.accumulate = all.accumulate || group > 0;
+      const bool last = group + 1 == groups;
+      for (int k = 0; k < task.results; k++) {
+        task.dst[k] = all.dst[k] + start;
+        task.lifted[k] = last && all.lifted[k] != nullptr ? all.lifted[k] + start : nullptr;
+      }
+      task.added = last && all.added != nullptr ? all.added + start : nullptr;
+      kernels_.sum(task, block, prime.q, prime.qInverse, logRun);
+      task.terms += task.count * operands;
     }
-    if (task.added != nullptr) task.added += block;
+    for (std::size_t i = 0; i < terms.size(); i++) terms[i] += i % operands == 0 ? block >> logRun : block;
   }
 }
 
@@ -261,8 +258,6 @@ void Machine::convert(const Call& call) {
   reserveScratch((conversion.sources.size() + 1) * conversionRow);
   workers.run(call.n / words, [&](std::size_t block, int thread) {
     const std::size_t start = block * words;
-    volatile u32 touched = 0;
-    for (std::size_t k = 0; k < conversion.sources.size(); k++) touched = touched | touch(src + k * call.stride + start, words);
     kernels_.convertBlock(dst + start, call.stride, src + start, call.stride, conversion,
                           scratch_[static_cast<std::size_t>(thread)].data(), words);
   });
