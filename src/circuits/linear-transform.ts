@@ -19,7 +19,7 @@ import {
   ExtendedCiphertext,
   type Plaintext,
 } from "../ckks/index.ts";
-import type { Limbs } from "../kernels/backend.ts";
+import type { Limbs, ProductSums } from "../kernels/backend.ts";
 import {
   type BabyGiantSplit,
   centre,
@@ -48,6 +48,9 @@ export interface LinearTransformOptions {
   /** Babies that share one hoisting, see {@link BabyGiantSplit.hop}; default: all of them. */
   readonly hoistedSteps?: number;
 }
+
+/** Rows of giant steps that are made together: more would take more memory, for less and less time. */
+const rowsTogether = 4;
 
 interface Term {
   readonly baby: number;
@@ -159,31 +162,48 @@ export class LinearTransform implements Disposable {
   /** Horner's rule from both ends: row + rotation of what lies further out. */
   #sumChained(evaluator: Evaluator, rotations: HoistedRotations, scale: number): ExtendedCiphertext {
     const width = this.split.babySteps * this.split.stride;
-    let total = this.#row(evaluator.context, 0, rotations, scale);
-    for (const sign of [1, -1]) {
-      let giant = sign * Math.max(0, ...this.split.giants.map((k) => sign * k));
-      if (giant === 0) continue;
-      let sum = this.#row(evaluator.context, giant, rotations, scale) as ExtendedCiphertext;
-      for (giant -= sign * width; giant !== 0; giant -= sign * width) {
+    const sides = [1, -1].map((sign) => ({
+      sign,
+      giants: this.split.giants.filter((k) => sign * k > 0).sort((a, b) => sign * (b - a)),
+    }));
+    const rows = this.#sums(evaluator.context, [0, ...sides.flatMap(({ giants }) => giants)], rotations, scale);
+    try {
+      let total = this.#has(0) ? next(rows) : undefined;
+      for (const { sign, giants } of sides) {
+        let sum: ExtendedCiphertext | undefined;
+        for (const _ of giants) {
+          using outer = sum;
+          sum = next(rows);
+          if (outer !== undefined) evaluator.accumulateRotated(sum, outer, sign * width);
+        }
         using outer = sum;
-        sum = this.#row(evaluator.context, giant, rotations, scale) as ExtendedCiphertext;
-        evaluator.accumulateRotated(sum, outer, sign * width);
+        if (outer === undefined) continue;
+        total ??= this.#zero(evaluator.context, scale);
+        evaluator.accumulateRotated(total, outer, sign * width);
       }
-      using outer = sum;
-      total ??= this.#zero(evaluator.context, scale);
-      evaluator.accumulateRotated(total, outer, sign * width);
+      return total as ExtendedCiphertext;
+    } finally {
+      rows.return(undefined);
     }
-    return total as ExtendedCiphertext;
   }
 
   #sumDirect(evaluator: Evaluator, rotations: HoistedRotations, scale: number): ExtendedCiphertext {
-    const total = this.#row(evaluator.context, 0, rotations, scale) ?? this.#zero(evaluator.context, scale);
-    for (const giant of this.split.giants) {
-      if (giant === 0) continue;
-      using partial = this.#row(evaluator.context, giant, rotations, scale) as ExtendedCiphertext;
-      evaluator.accumulateRotated(total, partial, giant);
+    const giants = this.split.giants.filter((k) => k !== 0);
+    const rows = this.#sums(evaluator.context, [0, ...giants], rotations, scale);
+    try {
+      const total = this.#has(0) ? next(rows) : this.#zero(evaluator.context, scale);
+      for (const giant of giants) {
+        using partial = next(rows);
+        evaluator.accumulateRotated(total, partial, giant);
+      }
+      return total;
+    } finally {
+      rows.return(undefined);
     }
-    return total;
+  }
+
+  #has(giant: number): boolean {
+    return this.#rows.has(giant);
   }
 
   #zero({ ring, parameters }: Context, scale: number): ExtendedCiphertext {
@@ -191,17 +211,54 @@ export class LinearTransform implements Disposable {
     return new ExtendedCiphertext([ring.zero(moduli, "ntt"), ring.zero(moduli, "ntt")], this.level, scale, this.slots);
   }
 
-  /** Σ plaintext · baby rotation of one giant step. */
-  #row(
+  /**
+   * Σ plaintext · baby rotation of these giant steps, those that have a row, in their order. Some rows are made together:
+   * each rotation is read once for them.
+   */
+  *#sums(
     { ring, parameters }: Context,
-    giant: number,
+    giants: readonly number[],
     rotations: HoistedRotations,
     scale: number,
-  ): ExtendedCiphertext | undefined {
-    const row = this.#rows.get(giant);
-    if (row === undefined) return undefined;
+  ): Generator<ExtendedCiphertext, undefined> {
+    const moduli = parameters.extendedModuli(this.level);
+    const present = giants.filter((giant) => this.#has(giant));
+    for (let first = 0; first < present.length; first += rowsTogether) {
+      const rows = present.slice(first, first + rowsTogether).map((giant) => {
+        const parts = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;
+        return { giant, sum: new ExtendedCiphertext(parts, this.level, scale, this.slots) };
+      });
+      let taken = 0;
+      try {
+        // Plaintexts of different subrings are summed one kind after the other.
+        const kinds = rows.map(({ giant, sum: { parts } }) => this.#productsByRun(giant, rotations, parts));
+        for (let round = 0; kinds.some((list) => list.length > round); round++) {
+          const together = new Map<number, ProductSums[]>();
+          for (const list of kinds) {
+            const kind = list[round];
+            if (kind !== undefined) together.set(kind.logRun, [...(together.get(kind.logRun) ?? []), kind.products]);
+          }
+          for (const [logRun, sums] of together) ring.kernels.multiplySums(sums, round > 0, logRun);
+        }
+        for (const { sum } of rows) {
+          taken++;
+          yield sum;
+        }
+      } finally {
+        for (const { sum } of rows.slice(taken)) sum[Symbol.dispose]();
+      }
+    }
+    return undefined;
+  }
+
+  /** The products of a giant step, by the runs of their plaintexts. */
+  #productsByRun(
+    giant: number,
+    rotations: HoistedRotations,
+    dst: readonly [Limbs, Limbs],
+  ): { readonly logRun: number; readonly products: ProductSums }[] {
     const byRun = new Map<number, { a: Limbs[]; b0: Limbs[]; b1: Limbs[] }>();
-    for (const { baby, plaintext } of row) {
+    for (const { baby, plaintext } of this.#rows.get(giant) as readonly Term[]) {
       const group = byRun.get(plaintext.logRun) ?? { a: [], b0: [], b1: [] };
       const { parts } = rotations.get(baby);
       group.a.push(plaintext.poly);
@@ -209,17 +266,15 @@ export class LinearTransform implements Disposable {
       group.b1.push(parts[1]);
       byRun.set(plaintext.logRun, group);
     }
-    const moduli = parameters.extendedModuli(this.level);
-    const parts = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;
-    let accumulate = false;
-    for (const [logRun, { a, b0, b1 }] of byRun) {
-      ring.kernels.multiplySumPair(parts[0], parts[1], a, b0, b1, accumulate, logRun);
-      accumulate = true;
-    }
-    return new ExtendedCiphertext(parts, this.level, scale, this.slots);
+    return [...byRun].map(([logRun, { a, b0, b1 }]) => ({ logRun, products: { dst, a, b: [b0, b1] } }));
   }
 
   [Symbol.dispose](): void {
     this.release();
   }
+}
+
+/** The next of values that are there. */
+function next<Value>(values: Iterator<Value, undefined>): Value {
+  return values.next().value as Value;
 }
