@@ -10,6 +10,7 @@ import {
   createWebgpuBackend,
   type Limbs,
   type RingKernels,
+  streamStateWords,
 } from "../src/kernels/index.ts";
 import { conversionTable } from "../src/ring/conversion.ts";
 
@@ -65,12 +66,10 @@ function operands(backend: Backend, logN: number): Operands {
   const all = Array.from({ length: limbs }, (_, i) => i);
   const made = (): Limbs => {
     const view = { address: ring.allocate(limbs), moduli: all };
-    for (const i of all)
-      ring.uniform(
-        view,
-        i,
-        Uint32Array.from({ length: 11 }, (_, k) => i + k),
-      );
+    ring.uniform(
+      view,
+      Uint32Array.from({ length: streamStateWords * limbs }, (_, k) => k),
+    );
     return view;
   };
   return {

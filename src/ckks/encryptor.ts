@@ -157,7 +157,6 @@ function loadPublicKey(context: Context, key: PublicKey): { a: Poly; b: Poly } {
   const { ring, parameters } = context;
   const moduli = parameters.moduli(parameters.maximumLevel);
   const b = ring.poly(moduli, "ntt");
-  for (let i = 0; i < moduli.length; i++)
-    ring.kernels.write(b, i, key.b.subarray(i * ring.degree, (i + 1) * ring.degree));
+  ring.kernels.write(b, 0, key.b.subarray(0, moduli.length * ring.degree));
   return { a: expandUniform(context, key.seed, seedDomains.ciphertext, 0, moduli), b };
 }

@@ -143,9 +143,7 @@ export class KeyStore implements KeySource, Disposable {
   #upload(words: Uint32Array, moduli: readonly number[]): Poly {
     const { ring } = this.#context;
     const poly = new Poly(ring, moduli, "ntt");
-    for (let i = 0; i < moduli.length; i++) {
-      ring.kernels.write(poly, i, words.subarray(i * ring.degree, (i + 1) * ring.degree));
-    }
+    ring.kernels.write(poly, 0, words.subarray(0, moduli.length * ring.degree));
     return poly;
   }
 

@@ -8,6 +8,7 @@
  * up to its own (hybrid key switching, Han–Ki, eprint 2019/688, §3). Words are in NTT domain,
  * Montgomery form, limbs without padding.
  */
+import { streamStateWords } from "../kernels/backend.ts";
 import type { Poly } from "../ring/poly.ts";
 import { expansionState } from "../ring/random.ts";
 import type { Context } from "./context.ts";
@@ -87,9 +88,10 @@ export function expandUniform(
 ): Poly {
   const { ring } = context;
   const poly = ring.poly(moduli, "ntt");
-  for (const [limb, modulus] of moduli.entries()) {
-    ring.kernels.uniform(poly, limb, expansionState(seed, domain, [modulus, digit]));
-  }
+  const states = new Uint32Array(moduli.length * streamStateWords);
+  for (const [limb, modulus] of moduli.entries())
+    states.set(expansionState(seed, domain, [modulus, digit]), limb * streamStateWords);
+  ring.kernels.uniform(poly, states);
   return poly;
 }
 

@@ -22,6 +22,9 @@ export const maximumPrime = 2 ** 30;
 /** Padding after every limb, in bytes. */
 export const limbPadding = 64;
 
+/** Words of the state of a key stream, see {@link RingKernels.uniform}. */
+export const streamStateWords = 11;
+
 /**
  * A view of consecutive limbs in the memory of one ring. Limb i is at
  * `address + i·limbStride` and is taken modulo `ring.moduli[moduli[i]]`.
@@ -148,7 +151,7 @@ export interface RingKernels {
   allocate(limbs: number): number;
   /** Returns what {@link allocate} gave, with the same count. */
   release(address: number, limbs: number): void;
-  /** Copies N words into limb `index` of a view. */
+  /** Copies words into a view from limb `index` on: those of one or of several limbs, N each, one after another. */
   write(dst: Limbs, index: number, words: Uint32Array): void;
   /** Copies limb `index` of a view out. */
   read(src: Limbs, index: number, into: Uint32Array): void;
@@ -233,12 +236,12 @@ export interface RingKernels {
   convert(dst: Limbs, src: Limbs, table: ConversionTable): void;
 
   /**
-   * Fills limb `index` of a view with residues uniform in [0, q), from the ChaCha20 key stream
-   * (RFC 8439) of `state`: eight key words and three nonce words, blocks counted from 0. The words
+   * Fills limbs with residues uniform in [0, q), each from a ChaCha20 key stream (RFC 8439) of its own, whose state
+   * is eight key words and three nonce words, blocks counted from 0; `states` has those of the limbs in turn. The words
    * of the stream are taken in order; those below the largest multiple of q up to 2^32 are kept
    * and reduced modulo q. For public randomness: the same bytes everywhere.
    */
-  uniform(dst: Limbs, index: number, state: Uint32Array): void;
+  uniform(dst: Limbs, states: Uint32Array): void;
 
   /** Residues of N signed 32-bit integers, coefficient domain. */
   fromInt32(dst: Limbs, values: Int32Array): void;

@@ -25,7 +25,14 @@ import {
   syntheticTable,
   throughInverses,
 } from "../../test/kernels/support.ts";
-import { type Backend, type ConversionTable, createWasmBackend, type Limbs, type RingKernels } from "./index.ts";
+import {
+  type Backend,
+  type ConversionTable,
+  createWasmBackend,
+  type Limbs,
+  type RingKernels,
+  streamStateWords,
+} from "./index.ts";
 
 const { backends, missing } = await availableBackends();
 const names = [...backends.keys()];
@@ -339,6 +346,21 @@ describe.each([2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13])("agreement at degree 2^%
       });
     },
   );
+
+  test("words of several limbs at once, and residues of key streams", () => {
+    const moduli = allSizes(logN);
+    const limbs = indices(moduli.length);
+    agree(logN, moduli, (ring, make) => {
+      const written = make(ring, limbs, zero);
+      const counted = moduli.slice(1).flatMap((q, i) => indices(ring.degree).map((k) => (7 * k + i) % q));
+      ring.write(written, 1, Uint32Array.from(counted));
+      const drawn = make(ring, limbs, zero);
+      // Not from the beginning of an array's memory.
+      const states = Uint32Array.from({ length: streamStateWords * (limbs.length + 1) }, (_, k) => 2654435761 * k);
+      ring.uniform(drawn, states.subarray(streamStateWords));
+      return [written, drawn];
+    });
+  });
 
   test.each(fillingNames.filter((name) => logN <= 10 || ["uniform", "mixed", "largest"].includes(name)))(
     "element-wise kernels, also in place, %s",

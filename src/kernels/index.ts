@@ -13,7 +13,7 @@ export type {
   RingKernels,
   SwitchingKeyLimbs,
 } from "./backend.ts";
-export { limbPadding, maximumPrime, minimumPrime } from "./backend.ts";
+export { limbPadding, maximumPrime, minimumPrime, streamStateWords } from "./backend.ts";
 export {
   type DeviceKind,
   type DeviceOptions,

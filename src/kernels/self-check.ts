@@ -93,8 +93,7 @@ class Checked {
     note(
       () =>
         ring.uniform(
-          result,
-          0,
+          { address: result.address, moduli: result.moduli.slice(0, 1) },
           Uint32Array.from({ length: 11 }, (_, i) => 77 * i),
         ),
       result,

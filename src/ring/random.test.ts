@@ -67,7 +67,7 @@ describe("seed expansion", () => {
     const residues = new Uint32Array(2 ** 18);
     const limb = { address: ring.allocate(1), moduli: [0] };
     for (let i = 0; i < 16; i++) {
-      ring.uniform(limb, 0, expansionState(seed, 2, [q % 7, i]));
+      ring.uniform(limb, expansionState(seed, 2, [q % 7, i]));
       ring.read(limb, 0, residues.subarray(i * ring.degree, (i + 1) * ring.degree));
     }
     backend.dispose();
@@ -96,7 +96,7 @@ describe("seed expansion", () => {
       const ring = backend.ring(12, [q]);
       const limb = { address: ring.allocate(1), moduli: [0] };
       const got = new Uint32Array(ring.degree);
-      ring.uniform(limb, 0, expansionState(seed, 1, [3, 4]));
+      ring.uniform(limb, expansionState(seed, 1, [3, 4]));
       ring.read(limb, 0, got);
       expect([...got]).toEqual(words.slice(0, ring.degree).map((word) => word % q));
       backend.dispose();

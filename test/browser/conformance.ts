@@ -2,7 +2,13 @@
  * Runs in a worker of a page: the stored cases of the conformance suite, and the same words as the WebAssembly
  * kernels on random and extreme inputs. Posts one {@link Outcome}.
  */
-import { type Backend, createWasmBackend, createWebgpuBackend, type Limbs } from "../../src/kernels/index.ts";
+import {
+  type Backend,
+  createWasmBackend,
+  createWebgpuBackend,
+  type Limbs,
+  streamStateWords,
+} from "../../src/kernels/index.ts";
 import {
   conversionTable,
   fill,
@@ -63,7 +69,7 @@ function kernelWords(backend: Backend, logN: number, filling: (typeof fillings)[
     Float64Array.from({ length: ring.degree }, () => (random() | 0) * 2 ** (random() % 31)),
   );
   keep(numbers);
-  ring.uniform(numbers, 1, Uint32Array.from(indices(11)));
+  ring.uniform(numbers, Uint32Array.from(indices(3 * streamStateWords)));
   keep(numbers);
   for (const limbs of [x, y, z, r0, r1, numbers]) ring.release(limbs.address, 3);
   return words;

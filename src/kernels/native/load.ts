@@ -10,7 +10,7 @@ export interface Machine {
   readonly instructions: string;
   readonly threads: number;
   run(): void;
-  write(address: number, words: Uint32Array): void;
+  write(address: number, words: Uint32Array, logN: number): void;
   read(address: number, into: Uint32Array, words: number): void;
   prime(q: number, qInverse: number): number;
   twiddleBytes(logN: number): number;

@@ -12,6 +12,7 @@ import {
   type ProductSums,
   type RingKernels,
   type SwitchingKeyLimbs,
+  streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs } from "../key-products.ts";
 import { code, limbsAt, listAt, mailboxLength, maximumLimbs, operandsAt, perLimbAt } from "./commands.ts";
@@ -53,7 +54,7 @@ export class NativeRing implements RingKernels {
   }
 
   write(dst: Limbs, index: number, words: Uint32Array): void {
-    this.#core.machine.write(dst.address + index * this.limbStride, words);
+    this.#core.machine.write(dst.address + index * this.limbStride, words, this.logN);
   }
 
   read(src: Limbs, index: number, into: Uint32Array): void {
@@ -235,11 +236,9 @@ export class NativeRing implements RingKernels {
     this.#run(code.convert, dst.moduli, dst.address, src.address, conversion);
   }
 
-  uniform(dst: Limbs, index: number, state: Uint32Array): void {
-    this.#core.mailbox.set(state.subarray(0, 11), listAt);
-    const { mailbox } = this.#core;
-    mailbox[limbsAt] = this.#primes[dst.moduli[index] as number] as number;
-    this.#send(code.uniform, 1, dst.address + index * this.limbStride);
+  uniform(dst: Limbs, states: Uint32Array): void {
+    this.#core.mailbox.set(states.subarray(0, streamStateWords * dst.moduli.length), listAt);
+    this.#run(code.uniform, dst.moduli, dst.address);
   }
 
   fromInt32(dst: Limbs, values: Int32Array): void {

@@ -219,8 +219,8 @@ class NullRing implements RingKernels {
     this.#count("convert", dst, src.moduli.length);
   }
 
-  uniform(): void {
-    this.backend.work.upload += this.degree;
+  uniform(dst: Limbs): void {
+    this.#count("upload", dst);
   }
 
   fromInt32(dst: Limbs): void {

@@ -9,6 +9,7 @@ import {
   type ProductSums,
   type RingKernels,
   type SwitchingKeyLimbs,
+  streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
 import { evaluate, interpolate, inverse, modulo, primitiveRoot, reverseBits } from "./arithmetic.ts";
@@ -41,7 +42,9 @@ export class ReferenceRing implements RingKernels {
   }
 
   write(dst: Limbs, index: number, words: Uint32Array): void {
-    this.#memory.words.set(words, (dst.address + index * this.limbStride) / 4);
+    const { degree } = this;
+    for (let first = 0, i = index; first < words.length; first += degree, i++)
+      this.#memory.words.set(words.subarray(first, first + degree), (dst.address + i * this.limbStride) / 4);
   }
 
   read(src: Limbs, index: number, into: Uint32Array): void {
@@ -199,8 +202,13 @@ export class ReferenceRing implements RingKernels {
     });
   }
 
-  uniform(dst: Limbs, index: number, state: Uint32Array): void {
-    const bytes = new Uint8Array(state.buffer, state.byteOffset, 44);
+  uniform(dst: Limbs, states: Uint32Array): void {
+    for (const index of dst.moduli.keys())
+      this.#uniformLimb(dst, index, states.slice(index * streamStateWords, (index + 1) * streamStateWords));
+  }
+
+  #uniformLimb(dst: Limbs, index: number, state: Uint32Array): void {
+    const bytes = new Uint8Array(state.buffer);
     const q = this.moduli[dst.moduli[index]];
     const limit = Math.floor(2 ** 32 / q) * q;
     const residues: number[] = [];

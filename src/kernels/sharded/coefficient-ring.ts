@@ -15,6 +15,7 @@ import {
   type ProductSums,
   type RingKernels,
   type SwitchingKeyLimbs,
+  streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs } from "../key-products.ts";
 import { CoefficientExchange } from "./coefficient-exchange.ts";
@@ -63,9 +64,11 @@ export class CoefficientRing implements ShardedKernels {
 
   write(dst: Limbs, index: number, words: Uint32Array): void {
     const { degree } = this.#part;
-    const first = this.#communicator.rank * degree;
-    this.#part.write(dst, index, words.subarray(first, first + degree));
-    this.#domains.set(this.#limb(dst, index), "ntt");
+    const own = this.#communicator.rank * degree;
+    for (let first = 0, i = index; first < words.length; first += this.degree, i++) {
+      this.#part.write(dst, i, words.subarray(first + own, first + own + degree));
+      this.#domains.set(this.#limb(dst, i), "ntt");
+    }
   }
 
   /** Collective: every rank calls it and gets the words. */
@@ -234,15 +237,18 @@ export class CoefficientRing implements ShardedKernels {
     this.#domains.set(dst, "coefficient");
   }
 
-  uniform(dst: Limbs, index: number, state: Uint32Array): void {
+  uniform(dst: Limbs, states: Uint32Array): void {
     // The stream skips words, so that a block of it cannot be drawn by itself.
-    const { moduli } = this.#limb(dst, index);
     const address = this.#full.allocate(1);
-    this.#full.uniform({ address, moduli }, 0, state);
-    const own = { address: address + 4 * this.#communicator.rank * this.#part.degree, moduli };
-    this.#part.copy(this.#limb(dst, index), own);
+    for (const i of dst.moduli.keys()) {
+      const limb = this.#limb(dst, i);
+      const state = states.subarray(i * streamStateWords, (i + 1) * streamStateWords);
+      this.#full.uniform({ address, moduli: limb.moduli }, state);
+      const own = { address: address + 4 * this.#communicator.rank * this.#part.degree, moduli: limb.moduli };
+      this.#part.copy(limb, own);
+    }
     this.#full.release(address, 1);
-    this.#domains.set(this.#limb(dst, index), "ntt");
+    this.#domains.set(dst, "ntt");
   }
 
   fromInt32(dst: Limbs, values: Int32Array): void {

@@ -12,6 +12,7 @@ import {
   type ProductSums,
   type RingKernels,
   type SwitchingKeyLimbs,
+  streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
 import type { Communicator } from "./communicator.ts";
@@ -68,7 +69,10 @@ export class LimbRing implements ShardedKernels {
   }
 
   write(dst: Limbs, index: number, words: Uint32Array): void {
-    this.#store(this.#one(dst, index), (limb) => this.#inner.write(limb, 0, words));
+    for (let first = 0, i = index; first < words.length; first += this.degree, i++) {
+      const own = words.subarray(first, first + this.degree);
+      this.#store(this.#one(dst, i), (limb) => this.#inner.write(limb, 0, own));
+    }
   }
 
   /** Collective: every rank calls it and gets the words. */
@@ -222,8 +226,11 @@ export class LimbRing implements ShardedKernels {
     convertLimbs(this.#memory, dst, src, table);
   }
 
-  uniform(dst: Limbs, index: number, state: Uint32Array): void {
-    this.#store(this.#one(dst, index), (limb) => this.#inner.uniform(limb, 0, state));
+  uniform(dst: Limbs, states: Uint32Array): void {
+    for (const i of dst.moduli.keys()) {
+      const state = states.subarray(i * streamStateWords, (i + 1) * streamStateWords);
+      this.#store(this.#one(dst, i), (limb) => this.#inner.uniform(limb, state));
+    }
   }
 
   fromInt32(dst: Limbs, values: Int32Array): void {

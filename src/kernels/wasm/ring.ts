@@ -12,6 +12,7 @@ import {
   type ProductSums,
   type RingKernels,
   type SwitchingKeyLimbs,
+  streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
 import { type ModulusConstants, powerModulo, residueSumPlan } from "../modulus.ts";
@@ -64,7 +65,9 @@ export class WasmRing implements RingKernels {
   }
 
   write(dst: Limbs, index: number, words: Uint32Array): void {
-    this.#core.words.set(words, (dst.address + index * this.limbStride) / 4);
+    const { degree } = this;
+    for (let first = 0, i = index; first < words.length; first += degree, i++)
+      this.#core.words.set(words.subarray(first, first + degree), (dst.address + i * this.limbStride) / 4);
   }
 
   read(src: Limbs, index: number, into: Uint32Array): void {
@@ -353,11 +356,13 @@ export class WasmRing implements RingKernels {
     return prepared;
   }
 
-  uniform(dst: Limbs, index: number, state: Uint32Array): void {
+  uniform(dst: Limbs, states: Uint32Array): void {
     const { kernels, termList, termAddress } = this.#core;
-    termList.set(state.subarray(0, 11));
-    const q = this.moduli[dst.moduli[index]];
-    kernels.uniform(dst.address + index * this.limbStride, this.degree, q, termAddress);
+    for (let i = 0; i < dst.moduli.length; i++) {
+      termList.set(states.subarray(i * streamStateWords, (i + 1) * streamStateWords));
+      const q = this.moduli[dst.moduli[i]];
+      kernels.uniform(dst.address + i * this.limbStride, this.degree, q, termAddress);
+    }
   }
 
   fromInt32(dst: Limbs, values: Int32Array): void {

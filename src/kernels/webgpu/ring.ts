@@ -12,6 +12,7 @@ import {
   type ProductSums,
   type RingKernels,
   type SwitchingKeyLimbs,
+  streamStateWords,
 } from "../backend.ts";
 import { keyProductsTogether } from "../key-products.ts";
 import { type ModulusConstants, powerModulo, residueSumPlan } from "../modulus.ts";
@@ -76,7 +77,9 @@ export class WebgpuRing implements RingKernels {
   }
 
   write(dst: Limbs, index: number, words: Uint32Array): void {
-    this.#core.upload("arena", dst.address + index * this.limbStride, words.subarray(0, this.degree));
+    const { degree } = this;
+    for (let first = 0, i = index; first < words.length; first += degree, i++)
+      this.#core.upload("arena", dst.address + i * this.limbStride, words.subarray(first, first + degree));
   }
 
   read(src: Limbs, index: number, into: Uint32Array): void {
@@ -394,9 +397,11 @@ export class WebgpuRing implements RingKernels {
     core.queue.publish();
   }
 
-  uniform(dst: Limbs, index: number, state: Uint32Array): void {
-    const residues = uniformResidues(this.degree, this.moduli[dst.moduli[index]], state);
-    this.write(dst, index, residues);
+  uniform(dst: Limbs, states: Uint32Array): void {
+    for (const [i, m] of dst.moduli.entries()) {
+      const state = states.subarray(i * streamStateWords, (i + 1) * streamStateWords);
+      this.write(dst, i, uniformResidues(this.degree, this.moduli[m], state));
+    }
   }
 
   fromInt32(dst: Limbs, values: Int32Array): void {

@@ -54,10 +54,8 @@ function readParts({ ring }: Context, words: Uint32Array, moduli: readonly numbe
     const poly = ring.poly(moduli, "ntt");
     parts.push(poly);
     if (words.length === headerWords) continue;
-    for (let limb = 0; limb < moduli.length; limb++) {
-      ring.kernels.write(poly, limb, words.subarray(at, at + ring.degree));
-      at += ring.degree;
-    }
+    ring.kernels.write(poly, 0, words.subarray(at, at + moduli.length * ring.degree));
+    at += moduli.length * ring.degree;
   }
   return parts;
 }

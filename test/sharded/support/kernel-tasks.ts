@@ -1,7 +1,7 @@
 /** Every kernel on inputs that any number of ranks draws alike; results as whole limbs. */
 
 import type { ConversionTable, Limbs, RingKernels } from "../../../src/kernels/index.ts";
-import { createBackend } from "../../../src/kernels/index.ts";
+import { createBackend, streamStateWords } from "../../../src/kernels/index.ts";
 import { shardedBackend } from "../../../src/kernels/sharded/backend.ts";
 import type { ShardingName } from "../../../src/kernels/sharded/sharding.ts";
 import {
@@ -202,12 +202,10 @@ export function runKernels(
     note(`convert stored ${from} to ${to}`, converted);
   }
   const drawn = blank();
-  for (const i of all)
-    ring.uniform(
-      drawn,
-      i,
-      Uint32Array.from({ length: 11 }, (_, k) => 1000 * i + k),
-    );
+  ring.uniform(
+    drawn,
+    Uint32Array.from({ length: streamStateWords * all.length }, (_, k) => 1000 + k),
+  );
   note("uniform", drawn);
   for (const [owner, { address, moduli }] of held) owner.release(address, moduli.length);
   return results;

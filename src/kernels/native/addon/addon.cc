@@ -69,13 +69,13 @@ napi_value run(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-/** write(address, words) */
+/** write(address, words, logN) */
 napi_value write(napi_env env, napi_callback_info info) {
   Call call(env, info);
   if (call.machine == nullptr) return nullptr;
   std::size_t length = 0;
   const u32* words = typedArray<const u32>(env, call.arguments[1], &length);
-  std::memcpy(call.machine->arena.words(number(env, call.arguments[0])), words, length * sizeof(u32));
+  call.machine->write(number(env, call.arguments[0]), words, length, static_cast<int>(number(env, call.arguments[2])));
   return nullptr;
 }
 

@@ -352,11 +352,13 @@ void Machine::run() {
       return keyProducts(call);
     case Code::subtractTransformed:
       return subtractTransformed(call);
-    case Code::uniform: {
-      u32 state[11];
-      for (int i = 0; i < 11; i++) state[i] = static_cast<u32>(call.list[i]);
-      return kernels_.uniform(dst, call.n, primes[static_cast<std::size_t>(call.primes[0])].q, state);
-    }
+    case Code::uniform:
+      // The list has the states of the limbs.
+      return workers.run(call.limbs, [&](std::size_t limb, int) {
+        u32 state[11];
+        for (std::size_t i = 0; i < 11; i++) state[i] = static_cast<u32>(call.list[11 * limb + i]);
+        kernels_.uniform(dst + at(limb, 0), call.n, primes[static_cast<std::size_t>(call.primes[limb])].q, state);
+      });
   }
 }
 
@@ -377,6 +379,15 @@ std::size_t Machine::permutationWords(int logN) const {
 
 void Machine::makePermutation(int logN, double address, u32 g) {
   if (logN >= kernels_.leastPermutedLogN) kernels_.makePermutation(arena.words(address), logN, g);
+}
+
+void Machine::write(double address, const u32* words, std::size_t count, int logN) {
+  u32* const dst = arena.words(address);
+  const std::size_t n = static_cast<std::size_t>(1) << logN;
+  workers.run((count + n - 1) / n, [&](std::size_t limb, int) {
+    const std::size_t rest = count - limb * n;
+    std::memcpy(dst + limb * strideWords(logN), words + limb * n, (rest < n ? rest : n) * sizeof(u32));
+  });
 }
 
 void Machine::fromInt32(double address, const u32* values, int logN, const u32* numbers, std::size_t limbs) {

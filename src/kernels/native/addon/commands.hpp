@@ -71,6 +71,8 @@ class Machine {
   void prepareTransform(std::size_t prime, int logN, double address, u32 psi, u32 scale);
   std::size_t permutationWords(int logN) const;
   void makePermutation(int logN, double address, u32 g);
+  /** Words of limbs, one after another, to limbs from an address on. */
+  void write(double dst, const u32* words, std::size_t count, int logN);
   void fromInt32(double dst, const u32* values, int logN, const u32* primes, std::size_t limbs);
   void fromDoubles(double dst, const double* values, int logN, const u32* primes, std::size_t limbs);
 
