@@ -49,10 +49,11 @@ export class Arithmetic {
 
   /** a + constant in every slot. */
   addConstant(a: Ciphertext, constant: number): Ciphertext {
-    const result = a.clone();
-    const part = result.parts[0] as Poly;
-    this.#kernels.addScalar(part, part, this.#integerScalars(constant * a.scale, part.moduli));
-    return result;
+    const scalars = this.#integerScalars(constant * a.scale, (a.parts[0] as Poly).moduli);
+    return this.#map(a, a.scale, (dst, part) => {
+      if (part === a.parts[0]) this.#kernels.addScalar(dst, part, scalars);
+      else this.#kernels.copy(dst, part);
+    });
   }
 
   /**
@@ -162,9 +163,12 @@ export class Arithmetic {
       slots = Math.max(slots, a.slots, b.slots);
     }
     const parts = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;
-    this.#kernels.multiplySum(parts[0], lift0, first, false, 0);
-    this.#kernels.multiplySum(parts[1], [...lift0, ...lift1], [...second, ...first], false, 0);
-    this.#kernels.multiplySum(parts[2], lift1, second, false, 0);
+    const sums = [
+      { dst: [parts[0]], a: lift0, b: [first] },
+      { dst: [parts[1]], a: [...lift0, ...lift1], b: [[...second, ...first]] },
+      { dst: [parts[2]], a: lift1, b: [second] },
+    ];
+    this.#kernels.multiplySums(sums, false, 0);
     for (const poly of lifted) poly.dispose();
     return new Ciphertext(parts, level, scale, slots);
   }

@@ -63,15 +63,26 @@ void convertTargets(u32* dst, std::size_t dstStride, const u32* rows, const Conv
   }
 }
 
+/** As many targets as registers hold the sums of. */
+constexpr std::size_t mostTargets = L == 16 ? 8 : 4;
+
+template <int targets>
+void convertSome(std::size_t count, u32* dst, std::size_t dstStride, const u32* rows, const Conversion& c, std::size_t first, std::size_t n) {
+  if (count == targets) return convertTargets<targets>(dst, dstStride, rows, c, first, n);
+  if constexpr (targets > 1) convertSome<targets - 1>(count, dst, dstStride, rows, c, first, n);
+}
+
 /** Coefficients `start` to `start + n` of a conversion, n at most {@link conversionBlock}; strides in words. */
 inline void convertBlock(u32* dst, std::size_t dstStride, const u32* src, std::size_t srcStride, const Conversion& c, u32* rows, std::size_t n) {
   prepareBlock(rows, src, srcStride, c, n);
-  // As many as registers hold the sums of.
-  constexpr int together = L == 16 ? 8 : 4;
-  std::size_t j = 0;
-  for (; j + together <= c.targets.size(); j += together) convertTargets<together>(dst, dstStride, rows, c, j, n);
-  for (; j + 2 <= c.targets.size(); j += 2) convertTargets<2>(dst, dstStride, rows, c, j, n);
-  for (; j < c.targets.size(); j++) convertTargets<1>(dst, dstStride, rows, c, j, n);
+  // Groups of about the same size: the fewer targets share a load, the longer each takes.
+  const std::size_t targets = c.targets.size();
+  const std::size_t groups = (targets + mostTargets - 1) / mostTargets;
+  for (std::size_t group = 0, first = 0; group < groups; group++) {
+    const std::size_t count = (targets - first + groups - group - 1) / (groups - group);
+    convertSome<mostTargets>(count, dst, dstStride, rows, c, first, n);
+    first += count;
+  }
 }
 
 }  // namespace AEGIS_SET
