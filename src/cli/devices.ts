@@ -34,8 +34,11 @@ export function collect(value: string, before: readonly string[] | undefined): s
   return [...(before ?? []), value];
 }
 
-export const deviceOptionText =
-  "native, wasm, webgpu or reference, with a name where there are several, such as native:avx2 or webgpu:GeForce; again for further devices (default: the fastest here, see aegis devices)";
+const kindsText =
+  "native, wasm, webgpu or reference, with a name where there are several, such as native:avx2 or webgpu:GeForce";
+const defaultText = "(default: the fastest here, see aegis devices)";
+export const deviceOptionText = `${kindsText}; again for further devices ${defaultText}`;
+export const oneDeviceOptionText = `${kindsText} ${defaultText}`;
 
 /** Throws `argument` for what cannot be meant, `device` where no device works. */
 export async function chooseDevices(choice: DeviceChoice): Promise<DeviceSetup[]> {

@@ -249,10 +249,11 @@ describe("aegis simulate", () => {
 
   test("a profile of this machine, on which plans are played", async () => {
     const profile = join(folders.folder({}), "here.json");
-    const made = await aegis(["profile", "--preset", "insecure-test", "--out", profile, "--json"]);
+    const made = await aegis(["profile", "--preset", "insecure-test", "--device", "wasm", "--out", profile, "--json"]);
     expect([made.code, made.stderr]).toEqual([0, warning]);
     expect(JSON.parse(made.stdout)).toMatchObject({
       name: "this-machine",
+      title: expect.stringMatching(/: wasm, 1 thread$/),
       kind: "measured",
       memory: { value: 2 ** 32 },
     });
