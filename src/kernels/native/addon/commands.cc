@@ -235,10 +235,15 @@ void Machine::subtractTransformed(const Call& call) {
   workers.run(call.limbs, [&](std::size_t limb, int) {
     const Prime& prime = primes[static_cast<std::size_t>(call.primes[limb])];
     const std::size_t offset = limb * call.stride;
+    u32* const dst = arena.words(call.operands[0]) + offset;
+    const u32* const a = arena.words(call.operands[1]) + offset;
     u32* const b = arena.words(call.operands[2]) + offset;
+    if (call.logN >= kernels_.leastLogN) {
+      kernels_.subtractTransform(dst, a, b, prime.twiddles[call.logN], call.logN, prime.q, call.scalar(limb));
+      return;
+    }
     forwardLimb(b, prime, call.logN);
-    kernels_.subtractMultiplyScalar(arena.words(call.operands[0]) + offset, arena.words(call.operands[1]) + offset, b, call.n,
-                                    prime.q, call.scalar(limb));
+    kernels_.subtractMultiplyScalar(dst, a, b, call.n, prime.q, call.scalar(limb));
   });
 }
 

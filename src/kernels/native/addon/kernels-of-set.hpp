@@ -25,6 +25,7 @@ inline Kernels kernels() {
           twiddleWords,
           makeTwiddles,
           forwardTransform,
+          subtractTransform,
           inverseTransform,
           logL,
           permutationWords,

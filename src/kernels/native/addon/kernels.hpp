@@ -52,6 +52,8 @@ struct Kernels {
   std::size_t (*twiddleWords)(int logN);
   void (*makeTwiddles)(u32* table, int logN, u32 q, u32 psi);
   void (*forwardTransform)(u32* x, const u32* table, int logN, u32 q);
+  /** dst = (a − transform of x)·s. */
+  void (*subtractTransform)(u32* dst, const u32* a, u32* x, const u32* table, int logN, u32 q, u32 s);
   /** Of `src` into x, which may be the same. */
   void (*inverseTransform)(u32* x, const u32* src, const u32* table, int logN, u32 q, u32 scale);
   int leastPermutedLogN;

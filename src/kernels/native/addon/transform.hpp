@@ -146,8 +146,33 @@ void forwardColumns(u32* x, std::size_t length, const u32* table, std::size_t k,
   }
 }
 
-template <bool narrow>
-void forwardBlock(u32* x, const u32* table, std::size_t k, const u32* tail, const Bounds& b) {
+/** What a forward transform ends in: its values stay where they are. */
+struct InPlace {
+  AEGIS_INLINE void prefetch(const u32*) const {}
+  AEGIS_INLINE void store(u32* at, Word value) const { V::store(at, value); }
+};
+
+/** (a − value)·s, to dst: while other blocks are transformed, memory brings a. */
+struct SubtractFrom {
+  const u32* x;
+  const u32* a;
+  u32* dst;
+  Constant scalar;
+  Word q;
+
+  AEGIS_INLINE void prefetch(const u32* at) const {
+    for (int i = 0; i < L * L; i += 16) __builtin_prefetch(a + (at - x) + L * L + i);
+  }
+  AEGIS_INLINE void store(u32* at, Word value) const {
+    const std::size_t i = static_cast<std::size_t>(at - x);
+    const Word difference = V::sub(V::add(V::load(a + i), q), value);
+    V::store(dst + i, reduceOnce(shoup(difference, scalar, q), q));
+  }
+};
+
+template <bool narrow, class End>
+void forwardBlock(u32* x, const u32* table, std::size_t k, const u32* tail, const Bounds& b, const End& end) {
+  end.prefetch(x);
   for (std::size_t i = 0; i < tailWords; i += 16) __builtin_prefetch(tail + 2 * tailWords + i);
   Word v[L];
 #pragma GCC unroll 16
@@ -162,13 +187,13 @@ void forwardBlock(u32* x, const u32* table, std::size_t k, const u32* tail, cons
   }
   V::transpose(v);
 #pragma GCC unroll 16
-  for (int r = 0; r < L; r++) V::store(x + r * L, v[r]);
+  for (int r = 0; r < L; r++) end.store(x + r * L, v[r]);
 }
 
 /** Part k − m of the m parts of n/m values that earlier stages left; `tail` is that of its first block. */
-template <bool narrow>
-void forwardPart(u32* x, int logLength, const u32* table, std::size_t k, const u32* tail, const Bounds& b) {
-  if (logLength == 2 * logL) return forwardBlock<narrow>(x, table, k, tail, b);
+template <bool narrow, class End>
+void forwardPart(u32* x, int logLength, const u32* table, std::size_t k, const u32* tail, const Bounds& b, const End& end) {
+  if (logLength == 2 * logL) return forwardBlock<narrow>(x, table, k, tail, b, end);
   const int above = logLength - 2 * logL;
   const int stages = above % logL == 0 ? logL : above % logL;
   const std::size_t length = static_cast<std::size_t>(1) << logLength;
@@ -183,16 +208,24 @@ void forwardPart(u32* x, int logLength, const u32* table, std::size_t k, const u
   }
   const std::size_t part = length >> stages;
   for (std::size_t r = 0; r < static_cast<std::size_t>(1) << stages; r++) {
-    forwardPart<narrow>(x + r * part, logLength - stages, table, (k << stages) + r, tail + r * (part >> (2 * logL)) * tailWords, b);
+    forwardPart<narrow>(x + r * part, logLength - stages, table, (k << stages) + r, tail + r * (part >> (2 * logL)) * tailWords, b, end);
   }
 }
 
-/** Forward transform in place: coefficients in natural order, values in bit-reversed order, all in [0, q). */
-inline void forwardTransform(u32* x, const u32* table, int logN, u32 q) {
+template <class End>
+void forwardInto(u32* x, const u32* table, int logN, u32 q, const End& end) {
   const Bounds b = boundsOf(q);
   const u32* tail = table + headWords(logN);
-  if (q < 1u << 29) forwardPart<true>(x, logN, table, 1, tail, b);
-  else forwardPart<false>(x, logN, table, 1, tail, b);
+  if (q < 1u << 29) forwardPart<true>(x, logN, table, 1, tail, b, end);
+  else forwardPart<false>(x, logN, table, 1, tail, b, end);
+}
+
+/** Forward transform in place: coefficients in natural order, values in bit-reversed order, all in [0, q). */
+inline void forwardTransform(u32* x, const u32* table, int logN, u32 q) { forwardInto(x, table, logN, q, InPlace{}); }
+
+/** dst = (a − transform of x)·s, all in [0, q); x is of no use afterwards, dst may be a. */
+inline void subtractTransform(u32* dst, const u32* a, u32* x, const u32* table, int logN, u32 q, u32 s) {
+  forwardInto(x, table, logN, q, SubtractFrom{x, a, dst, constant(s, q), V::splat(q)});
 }
 
 /** x + y and (y − x)·W of values below 2q, below 2q; W is that of the mirrored index. */
