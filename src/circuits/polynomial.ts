@@ -27,14 +27,9 @@ export class ChebyshevBasis implements Disposable {
     const evaluator = this.#evaluator;
     // T_(a+b) = 2·T_a·T_b − T_(a−b)
     using product = evaluator.tensor(this.get(high), this.get(low), 2);
-    let result: Ciphertext;
-    if (high === low) {
-      using shifted = evaluator.addConstant(product, -1);
-      result = evaluator.relineariseRescale(shifted);
-    } else {
-      evaluator.accumulate(product, this.get(high - low), -1);
-      result = evaluator.relineariseRescale(product);
-    }
+    if (high === low) evaluator.accumulateConstant(product, -1);
+    else evaluator.accumulate(product, this.get(high - low), -1);
+    const result = evaluator.relineariseRescale(product);
     this.#powers.set(k, result);
     return result;
   }
@@ -123,11 +118,12 @@ class Evaluation {
     const degree = series.length - 1;
     const rescaled = scale * evaluator.context.parameters.levelModulus(level + 1);
     if (isLeaf(degree, this.#babies, (k) => this.#basis.level(k) > level)) {
-      using sum = evaluator.zero(level + 1, rescaled, this.#slots);
+      const sum = evaluator.zero(level + 1, rescaled, this.#slots);
       for (let k = 1; k <= degree; k++) {
         if (series[k] !== 0) evaluator.accumulate(sum, this.#basis.get(k), series[k] as number);
       }
-      return evaluator.addConstant(sum, series[0] as number);
+      evaluator.accumulateConstant(sum, series[0] as number);
+      return sum;
     }
     const n = splitDegree(degree);
     if (degree === n) {

@@ -79,6 +79,12 @@ export class Arithmetic {
     }
   }
 
+  /** target += constant in every slot, in place. */
+  accumulateConstant(target: Ciphertext, constant: number): void {
+    const part = target.parts[0] as Poly;
+    this.#kernels.addScalar(part, part, this.#integerScalars(constant * target.scale, part.moduli));
+  }
+
   /** An encryption of zero (trivial, not hiding) to accumulate into. */
   zero(level: number, scale: number, slots: number): Ciphertext {
     const moduli = this.context.parameters.moduli(level);

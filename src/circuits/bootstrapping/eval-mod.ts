@@ -27,8 +27,8 @@ export function evaluateSine(evaluator: Evaluator, plan: EvalModPlan, u: Ciphert
   for (let step = 0; step < doubleAngles; step++) {
     using previous = result;
     using square = evaluator.tensor(previous, previous, 2);
-    using doubled = evaluator.addConstant(square, -1);
-    result = evaluator.relineariseRescale(doubled);
+    evaluator.accumulateConstant(square, -1);
+    result = evaluator.relineariseRescale(square);
   }
   return result;
 }
