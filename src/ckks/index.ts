@@ -15,6 +15,7 @@ export {
 } from "./key-generator.ts";
 export { type KeyUse, pagedBytes } from "./key-pages.ts";
 export {
+  type BlankKey,
   blankKey,
   type KeySource,
   KeyStore,

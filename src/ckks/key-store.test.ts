@@ -1,6 +1,6 @@
 /** Paging: budgets, the order of uses, and giving way when backend memory runs out. */
 import { describe, expect, it } from "vitest";
-import { createWasmBackend } from "../kernels/index.ts";
+import { availableInstructionSets, createNativeBackend, createWasmBackend } from "../kernels/index.ts";
 import { Context } from "./context.ts";
 import { rotationElement } from "./galois.ts";
 import { insecureRandomness, KeyGenerator } from "./key-generator.ts";
@@ -41,6 +41,9 @@ function misses(keys: KeyStore, name: KeyName): boolean {
   return before !== keys.key(name, 2);
 }
 
+const native = (await availableInstructionSets().catch(() => [])).length > 0;
+const inPlace = native ? it : it.skip;
+
 describe("KeyStore", () => {
   it("keeps the key that comes next when it knows the order", async () => {
     const { keys, names } = await store(undefined, 2, 3);
@@ -60,6 +63,25 @@ describe("KeyStore", () => {
     keys.key(c, 2);
     expect(keys.key(a, 2)).not.toBe(first);
     expect(misses(keys, a)).toBe(false);
+  });
+
+  inPlace(`leaves a half where it is stored${native ? "" : " (skipped: native kernels were not built)"}`, async () => {
+    const { context, keys, names } = await store(undefined, 2, 1);
+    const [name] = names as [KeyName];
+    const both = keys.key(name, 2);
+    const whole = keys.residentBytes;
+    const backend = await createNativeBackend({ maximumBytes: 2 ** 28 });
+    const other = new Context(spec, backend);
+    const generator = new KeyGenerator(other, insecureRandomness(1));
+    using secret = generator.secretKey();
+    const stored = generator.galoisKey(secret, rotationElement(1, context.parameters.degree));
+    using held = new KeyStore(other);
+    held.add(stored);
+    const before = backend.memory().used;
+    const key = held.key(name, 2);
+    expect(backend.memory().used - before).toBe(held.residentBytes);
+    expect(2 * held.residentBytes).toBe(whole);
+    expect([key.b.length, key.bStride]).toEqual([both.b.length, 4 * context.parameters.degree]);
   });
 
   it("gives way when the backend has no room, but not with the key in use", async () => {

@@ -4,9 +4,11 @@
  * that operation needs. When the budget is full, the key whose next use is furthest goes first if the
  * order of uses is known, the least recently used otherwise. What is stored is
  * the compressed key: its uniform half is expanded straight into backend memory each time, which
- * costs less than the key switch that follows and halves the memory of a process.
+ * costs less than the key switch that follows and halves the memory of a process. Kernels that see all memory of the
+ * process read the other half where it is.
  */
 import { AegisError } from "../base/errors.ts";
+import type { Limbs } from "../kernels/backend.ts";
 import { Poly } from "../ring/poly.ts";
 import type { Context } from "./context.ts";
 import { KeyPages } from "./key-pages.ts";
@@ -18,6 +20,13 @@ export interface LoadedKey {
   readonly level: number;
   readonly specialCount: number;
   readonly a: readonly Poly[];
+  readonly b: readonly Limbs[];
+  /** See {@link SwitchingKeyLimbs.bStride}. */
+  readonly bStride: number | undefined;
+}
+
+/** A key that is in backend memory with both its halves. */
+export interface BlankKey extends LoadedKey {
   readonly b: readonly Poly[];
 }
 
@@ -110,24 +119,28 @@ export class KeyStore implements KeySource, Disposable {
     const { parameters } = this.#context;
     const moduli = keyModuli(this.#context, level, key.specialCount);
     const digits = parameters.digitsAt(level).length;
-    const bytes = residentKeyBytes(this.#context, level, key.specialCount);
+    const { kernels, degree } = this.#context.ring;
+    const all = residentKeyBytes(this.#context, level, key.specialCount);
+    const bytes = kernels.reach === undefined ? all : Math.round(all / 2);
     for (const victim of this.#pages.room(bytes)) this.#evict(victim);
     this.#pages.add(key.name, level, bytes);
     const a: Poly[] = [];
-    const b: Poly[] = [];
+    const b: Limbs[] = [];
     try {
       for (let digit = 0; digit < digits; digit++) {
         this.#context.exchanges.ofDigit(digit, () => {
           a.push(expandUniform(this.#context, key.seed, seedDomains.evaluationKey, digit, moduli));
-          b.push(this.#upload(key.b[digit] as Uint32Array, moduli));
+          const words = key.b[digit] as Uint32Array;
+          b.push(kernels.reach === undefined ? this.#upload(words, moduli) : { address: kernels.reach(words), moduli });
         });
       }
     } catch (error) {
-      for (const poly of [...a, ...b]) poly.dispose();
+      dispose(a, b);
       this.#pages.remove(key.name);
       throw error;
     }
-    const loaded: LoadedKey = { level, specialCount: key.specialCount, a, b };
+    const bStride = kernels.reach === undefined ? undefined : 4 * degree;
+    const loaded: LoadedKey = { level, specialCount: key.specialCount, a, b, bStride };
     this.#loaded.set(key.name, loaded);
     return loaded;
   }
@@ -150,23 +163,28 @@ export class KeyStore implements KeySource, Disposable {
   #evict(name: KeyName): void {
     const loaded = this.#loaded.get(name);
     if (loaded === undefined) return;
-    for (const poly of [...loaded.a, ...loaded.b]) poly.dispose();
+    dispose(loaded.a, loaded.b);
     this.#loaded.delete(name);
     this.#pages.remove(name);
   }
+}
+
+/** Frees the halves of a key, as far as they are in backend memory. */
+function dispose(a: readonly Poly[], b: readonly Limbs[]): void {
+  for (const half of [...a, ...b]) if (half instanceof Poly) half.dispose();
 }
 
 /**
  * A key of zeros, laid out as a real one: for plans, which need no values. Disposing of its polynomials is up to the
  * caller.
  */
-export function blankKey(context: Context, level: number, specialCount: number): LoadedKey {
+export function blankKey(context: Context, level: number, specialCount: number): BlankKey {
   const moduli = keyModuli(context, level, specialCount);
   const half = (): Poly[] =>
     context.parameters
       .digitsAt(level)
       .map((_, digit) => context.exchanges.ofDigit(digit, () => context.ring.zero(moduli, "ntt")));
-  return { level, specialCount, a: half(), b: half() };
+  return { level, specialCount, a: half(), b: half(), bStride: undefined };
 }
 
 /** Bytes of backend memory of a key loaded up to a level: of this device's share, where devices share the work. */

@@ -131,7 +131,13 @@ function multiplyByKey(
     });
   }
   const liftScalarsOfQ = liftScalars(context, basis.slice(specialCount), specialCount);
-  ring.kernels.keyProducts(products, { b: key.b, a: key.a, specialCount, liftScalars: liftScalarsOfQ });
+  ring.kernels.keyProducts(products, {
+    b: key.b,
+    a: key.a,
+    bStride: key.bStride,
+    specialCount,
+    liftScalars: liftScalarsOfQ,
+  });
   return results;
 }
 

@@ -129,6 +129,8 @@ export interface SwitchingKeyLimbs {
   /** At least as many as digits. */
   readonly b: readonly Limbs[];
   readonly a: readonly Limbs[];
+  /** Bytes from one limb of `b` to the next where these are words that the kernels only {@link RingKernels.reach}. */
+  readonly bStride?: number | undefined;
   readonly specialCount: number;
   /** P mod q for each limb of Q. */
   readonly liftScalars: Uint32Array;
@@ -153,6 +155,12 @@ export interface RingKernels {
   release(address: number, limbs: number): void;
   /** Copies words into a view from limb `index` on: those of one or of several limbs, N each, one after another. */
   write(dst: Limbs, index: number, words: Uint32Array): void;
+  /**
+   * Address of words outside of the backend's memory, limbs of N words one after another without padding, for
+   * {@link SwitchingKeyLimbs.b}: keys are read where they are. Whoever asks keeps the words alive, and they do not
+   * change. Absent where kernels see their own memory only.
+   */
+  readonly reach?: ((words: Uint32Array) => number) | undefined;
   /** Copies limb `index` of a view out. */
   read(src: Limbs, index: number, into: Uint32Array): void;
 

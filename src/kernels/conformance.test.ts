@@ -593,7 +593,17 @@ describe.each([2, 3, 5, 9])("key-switch products at degree 2^%i", (logN) => {
       // A key of a higher level has a digit more.
       const [b, a] = [polys(3), polys(3)];
       const liftScalars = Uint32Array.from(own, (m) => fillings[name](1, moduli[m], 0));
+      // Where a backend reads keys where they are, all products are made with such a key too.
+      const stored = b.map((limbs) => Uint32Array.from(readAll(ring, limbs).flatMap((words) => [...words])));
       const key = { a, b, specialCount: special, liftScalars };
+      const reached =
+        ring.reach === undefined
+          ? key
+          : {
+              ...key,
+              b: stored.map((words) => ({ address: ring.reach?.(words) as number, moduli: all })),
+              bStride: 4 * ring.degree,
+            };
       const results: Limbs[] = [];
       const product = (changes: object) => {
         const dst = polys(2) as [Limbs, Limbs];
@@ -616,6 +626,7 @@ describe.each([2, 3, 5, 9])("key-switch products at degree 2^%i", (logN) => {
             ],
             key,
           );
+          ring.keyProducts([product({ element, accumulates }), product({ element, accumulates, added })], reached);
         }
       }
       const [x, y, z] = [...polys(1), ...polys(1), ...polys(1)];

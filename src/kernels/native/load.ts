@@ -10,6 +10,8 @@ export interface Machine {
   readonly instructions: string;
   readonly threads: number;
   run(): void;
+  /** The address of words outside of the machine's memory. */
+  reach(words: Uint32Array): number;
   write(address: number, words: Uint32Array, logN: number): void;
   read(address: number, into: Uint32Array, words: number): void;
   prime(q: number, qInverse: number): number;

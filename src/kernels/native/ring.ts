@@ -57,6 +57,13 @@ export class NativeRing implements RingKernels {
     this.#core.machine.write(dst.address + index * this.limbStride, words, this.logN);
   }
 
+  /** Small rings have no fused key switch, which alone takes such words. */
+  get reach(): ((words: Uint32Array) => number) | undefined {
+    return this.logN < leastFusedLogN ? undefined : this.#reach;
+  }
+
+  readonly #reach = (words: Uint32Array): number => this.#core.machine.reach(words);
+
   read(src: Limbs, index: number, into: Uint32Array): void {
     this.#core.machine.read(src.address + index * this.limbStride, into, this.degree);
   }
@@ -184,9 +191,14 @@ export class NativeRing implements RingKernels {
     if (first === undefined) return;
     const { moduli } = first.digits[0] as Limbs;
     const count = first.digits.length;
-    const length = 2 * count + products.length * (3 * count + 9);
-    if (this.logN < leastFusedLogN || listAt + length > mailboxLength) {
+    if (this.logN < leastFusedLogN) {
       keyProductsByLimbs(this, products, key);
+      return;
+    }
+    const most = Math.floor((mailboxLength - listAt - 2 * count) / (3 * count + 9));
+    if (products.length > most) {
+      this.keyProducts(products.slice(0, most), key);
+      this.keyProducts(products.slice(most), key);
       return;
     }
     this.#prepareTransforms(moduli);
@@ -213,7 +225,8 @@ export class NativeRing implements RingKernels {
       mailbox[at++] = dst[0].address;
       mailbox[at++] = dst[1].address;
     }
-    this.#run(code.keyProducts, moduli, products.length, count, key.specialCount);
+    const bStride = (key.bStride ?? this.limbStride) / 4;
+    this.#run(code.keyProducts, moduli, products.length, count, key.specialCount, bStride);
   }
 
   subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {

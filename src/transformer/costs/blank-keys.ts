@@ -3,13 +3,13 @@
  * ranks need keys laid out as real ones.
  */
 import { ephemeralSpecialCount } from "../../circuits/index.ts";
-import { blankKey, type Context, type KeyName, type KeySource, keyModuli, type LoadedKey } from "../../ckks/index.ts";
+import { type BlankKey, blankKey, type Context, type KeyName, type KeySource, keyModuli } from "../../ckks/index.ts";
 import { isSharded } from "../../kernels/index.ts";
 
 /** Any key at any level; those of one shape share their memory. */
 export class BlankKeys implements KeySource {
   readonly #context: Context;
-  readonly #made = new Map<string, LoadedKey>();
+  readonly #made = new Map<string, BlankKey>();
 
   constructor(context: Context) {
     this.#context = context;
@@ -20,7 +20,7 @@ export class BlankKeys implements KeySource {
     this.#made.clear();
   }
 
-  key(name: KeyName, level: number): LoadedKey {
+  key(name: KeyName, level: number): BlankKey {
     const specialCount = specialCountOf(name, this.#context);
     const shape = `${level} ${specialCount}`;
     let key = this.#made.get(shape);
@@ -39,8 +39,8 @@ export function specialCountOf(name: KeyName, { parameters }: Context): number {
   return name === "dense-to-sparse" ? ephemeralSpecialCount : parameters.specialCount;
 }
 
-function unwrittenKey(context: Context, level: number, specialCount: number): LoadedKey {
+function unwrittenKey(context: Context, level: number, specialCount: number): BlankKey {
   const moduli = keyModuli(context, level, specialCount);
   const half = context.parameters.digitsAt(level).map(() => context.ring.poly(moduli, "ntt"));
-  return { level, specialCount, a: half, b: half };
+  return { level, specialCount, a: half, b: half, bStride: undefined };
 }

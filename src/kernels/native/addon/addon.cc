@@ -79,6 +79,14 @@ napi_value write(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+/** reach(words): their address, for kernels that only read */
+napi_value reach(napi_env env, napi_callback_info info) {
+  Call call(env, info);
+  if (call.machine == nullptr) return nullptr;
+  std::size_t length = 0;
+  return toNumber(env, call.machine->arena.address(typedArray<const u32>(env, call.arguments[0], &length)));
+}
+
 /** read(address, into, words) */
 napi_value read(napi_env env, napi_callback_info info) {
   Call call(env, info);
@@ -238,6 +246,7 @@ napi_value openMachine(napi_env env, napi_callback_info info) {
   napi_set_named_property(env, object, "threads", toNumber(env, machine->workers.count()));
   addFunction(env, object, "run", run, handle);
   addFunction(env, object, "write", write, handle);
+  addFunction(env, object, "reach", reach, handle);
   addFunction(env, object, "read", read, handle);
   addFunction(env, object, "prime", prime, handle);
   addFunction(env, object, "twiddleBytes", twiddleBytes, handle);

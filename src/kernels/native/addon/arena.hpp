@@ -27,7 +27,10 @@ class Arena {
     base_ = nullptr;
   }
   bool valid() const { return base_ != nullptr; }
-  u32* words(double address) const { return reinterpret_cast<u32*>(base_ + static_cast<std::size_t>(address)); }
+  /** Addresses count from the base on; those of other memory of the process may be negative. */
+  u32* words(double address) const { return reinterpret_cast<u32*>(base_ + static_cast<std::ptrdiff_t>(address)); }
+  /** The address of any memory of the process: a double holds every difference of two pointers. */
+  double address(const void* at) const { return static_cast<double>(static_cast<const unsigned char*>(at) - base_); }
 
  private:
   unsigned char* base_ = nullptr;

@@ -176,7 +176,7 @@ struct Factor {
 }  // namespace
 
 /**
- * Operands: factors, digits, special primes. The numbers for limbs are P modulo each prime of Q. The list has the
+ * Operands: factors, digits, special primes, words from one limb of b to the next. The numbers for limbs are P modulo each prime of Q. The list has the
  * addresses of the key's halves b and a for each digit, then the factors. A thread takes a limb through all steps:
  * digits are transformed, multiplied, lifted, moved and added while they are in its cache.
  */
@@ -184,6 +184,7 @@ void Machine::keyProducts(const Call& call) {
   const std::size_t factors = static_cast<std::size_t>(call.operands[0]);
   const std::size_t digits = static_cast<std::size_t>(call.operands[1]);
   const std::size_t special = static_cast<std::size_t>(call.operands[2]);
+  const std::size_t strideOfB = static_cast<std::size_t>(call.operands[3]);
   reserveScratch(2 * call.stride);
   workers.run(call.limbs, [&](std::size_t limb, int thread) {
     const Prime& prime = primes[static_cast<std::size_t>(call.primes[limb])];
@@ -202,7 +203,7 @@ void Machine::keyProducts(const Call& call) {
           else forwardLimb(digit, prime, call.logN);
         }
         terms.push_back(digit);
-        terms.push_back(arena.words(call.list[2 * d]) + offset);
+        terms.push_back(arena.words(call.list[2 * d]) + limb * strideOfB);
         terms.push_back(arena.words(call.list[2 * d + 1]) + offset);
       }
       u32* const dst[2] = {arena.words(factor.dst[0]) + offset, arena.words(factor.dst[1]) + offset};
