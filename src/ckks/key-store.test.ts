@@ -74,9 +74,14 @@ describe("KeyStore", () => {
     const other = new Context(spec, backend);
     const generator = new KeyGenerator(other, insecureRandomness(1));
     using secret = generator.secretKey();
-    const stored = generator.galoisKey(secret, rotationElement(1, context.parameters.degree));
+    const made = generator.galoisKey(secret, rotationElement(1, context.parameters.degree));
+    const share = (words: Uint32Array): Uint32Array => {
+      const shared = new Uint32Array(new SharedArrayBuffer(words.byteLength));
+      shared.set(words);
+      return shared;
+    };
     using held = new KeyStore(other);
-    held.add(stored);
+    held.add({ ...made, b: made.b.map(share) });
     const before = backend.memory().used;
     const key = held.key(name, 2);
     expect(backend.memory().used - before).toBe(held.residentBytes);

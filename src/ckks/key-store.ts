@@ -5,7 +5,7 @@
  * order of uses is known, the least recently used otherwise. What is stored is
  * the compressed key: its uniform half is expanded straight into backend memory each time, which
  * costs less than the key switch that follows and halves the memory of a process. Kernels that see all memory of the
- * process read the other half where it is.
+ * process read the other half where it is, if threads share it.
  */
 import { AegisError } from "../base/errors.ts";
 import type { Limbs } from "../kernels/backend.ts";
@@ -121,7 +121,8 @@ export class KeyStore implements KeySource, Disposable {
     const digits = parameters.digitsAt(level).length;
     const { kernels, degree } = this.#context.ring;
     const all = residentKeyBytes(this.#context, level, key.specialCount);
-    const bytes = kernels.reach === undefined ? all : Math.round(all / 2);
+    const reach = key.b.every(isShared) ? kernels.reach : undefined;
+    const bytes = reach === undefined ? all : Math.round(all / 2);
     for (const victim of this.#pages.room(bytes)) this.#evict(victim);
     this.#pages.add(key.name, level, bytes);
     const a: Poly[] = [];
@@ -131,7 +132,7 @@ export class KeyStore implements KeySource, Disposable {
         this.#context.exchanges.ofDigit(digit, () => {
           a.push(expandUniform(this.#context, key.seed, seedDomains.evaluationKey, digit, moduli));
           const words = key.b[digit] as Uint32Array;
-          b.push(kernels.reach === undefined ? this.#upload(words, moduli) : { address: kernels.reach(words), moduli });
+          b.push(reach === undefined ? this.#upload(words, moduli) : { address: reach(words), moduli });
         });
       }
     } catch (error) {
@@ -139,7 +140,7 @@ export class KeyStore implements KeySource, Disposable {
       this.#pages.remove(key.name);
       throw error;
     }
-    const bStride = kernels.reach === undefined ? undefined : 4 * degree;
+    const bStride = reach === undefined ? undefined : 4 * degree;
     const loaded: LoadedKey = { level, specialCount: key.specialCount, a, b, bStride };
     this.#loaded.set(key.name, loaded);
     return loaded;
@@ -167,6 +168,11 @@ export class KeyStore implements KeySource, Disposable {
     this.#loaded.delete(name);
     this.#pages.remove(name);
   }
+}
+
+/** Whether words lie in memory that stays where it is: other buffers can be given to another thread. */
+function isShared({ buffer }: Uint32Array): boolean {
+  return typeof SharedArrayBuffer !== "undefined" && buffer instanceof SharedArrayBuffer;
 }
 
 /** Frees the halves of a key, as far as they are in backend memory. */
