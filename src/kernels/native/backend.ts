@@ -5,7 +5,7 @@
 import { AegisError } from "../../base/errors.ts";
 import { integerIn } from "../../base/validate.ts";
 import type { Backend, MemoryReport, RingKernels } from "../backend.ts";
-import { checkRing } from "../check.ts";
+import { Rings } from "../rings.ts";
 import { NativeCore } from "./core.ts";
 import { loadAddon, type Machine } from "./load.ts";
 import { NativeRing } from "./ring.ts";
@@ -37,7 +37,7 @@ export class NativeBackend implements Backend {
   readonly instructions: InstructionSet;
   readonly threads: number;
   readonly #core: NativeCore;
-  readonly #rings = new Map<string, NativeRing>();
+  readonly #rings = new Rings((logN, moduli) => new NativeRing(this, this.#core, logN, moduli));
 
   constructor(machine: Machine, maximumBytes: number) {
     this.#core = new NativeCore(machine, maximumBytes);
@@ -58,14 +58,7 @@ export class NativeBackend implements Backend {
   }
 
   ring(logN: number, moduli: readonly number[]): RingKernels {
-    const key = `${logN}: ${moduli.join(" ")}`;
-    let ring = this.#rings.get(key);
-    if (ring === undefined) {
-      checkRing(logN, moduli);
-      ring = new NativeRing(this, this.#core, logN, moduli);
-      this.#rings.set(key, ring);
-    }
-    return ring;
+    return this.#rings.get(logN, moduli);
   }
 
   dispose(): void {

@@ -4,7 +4,7 @@
  */
 import { integerIn } from "../../base/validate.ts";
 import type { Backend, MemoryReport, RingKernels } from "../backend.ts";
-import { checkRing } from "../check.ts";
+import { Rings } from "../rings.ts";
 import { ReferenceMemory } from "./memory.ts";
 import { ReferenceRing } from "./ring.ts";
 
@@ -16,7 +16,7 @@ export interface ReferenceBackendOptions {
 class ReferenceBackend implements Backend {
   readonly name = "reference";
   readonly #memory: ReferenceMemory;
-  readonly #rings = new Map<string, ReferenceRing>();
+  readonly #rings = new Rings((logN, moduli) => new ReferenceRing(this, this.#memory, logN, moduli));
 
   constructor(limit: number) {
     this.#memory = new ReferenceMemory(limit);
@@ -35,13 +35,7 @@ class ReferenceBackend implements Backend {
   }
 
   ring(logN: number, moduli: readonly number[]): RingKernels {
-    const key = JSON.stringify([logN, moduli]);
-    const known = this.#rings.get(key);
-    if (known !== undefined) return known;
-    checkRing(logN, moduli);
-    const ring = new ReferenceRing(this, this.#memory, logN, moduli);
-    this.#rings.set(key, ring);
-    return ring;
+    return this.#rings.get(logN, moduli);
   }
 
   dispose(): void {

@@ -1,7 +1,7 @@
 /** The WebAssembly backend: one memory of up to 4 GiB, SIMD kernels, one thread. */
 import { integerIn } from "../../base/validate.ts";
 import type { Backend, MemoryReport, RingKernels } from "../backend.ts";
-import { checkRing } from "../check.ts";
+import { Rings } from "../rings.ts";
 import { WasmCore } from "./core.ts";
 import { loadWasmModule } from "./load.ts";
 import { WasmRing } from "./ring.ts";
@@ -17,7 +17,7 @@ export interface WasmBackendOptions {
 class WasmBackend implements Backend {
   readonly name = "wasm";
   readonly #core: WasmCore;
-  readonly #rings = new Map<string, WasmRing>();
+  readonly #rings = new Rings((logN, moduli) => new WasmRing(this, this.#core, logN, moduli));
 
   constructor(core: WasmCore) {
     this.#core = core;
@@ -36,14 +36,7 @@ class WasmBackend implements Backend {
   }
 
   ring(logN: number, moduli: readonly number[]): RingKernels {
-    const key = `${logN}: ${moduli.join(" ")}`;
-    let ring = this.#rings.get(key);
-    if (ring === undefined) {
-      checkRing(logN, moduli);
-      ring = new WasmRing(this, this.#core, logN, moduli);
-      this.#rings.set(key, ring);
-    }
-    return ring;
+    return this.#rings.get(logN, moduli);
   }
 
   dispose(): void {

@@ -8,7 +8,7 @@
 import { AegisError } from "../../base/errors.ts";
 import { integerIn, powerOfTwo } from "../../base/validate.ts";
 import type { Backend, MemoryReport, RingKernels } from "../backend.ts";
-import { checkRing } from "../check.ts";
+import { Rings } from "../rings.ts";
 import { inNode } from "./adapter.ts";
 import { WebgpuCore } from "./core.ts";
 import {
@@ -52,7 +52,7 @@ class AdapterBackend implements WebgpuBackend {
   readonly adapter: AdapterDescription;
   readonly #core: WebgpuCore;
   readonly #thread: GpuThread;
-  readonly #rings = new Map<string, WebgpuRing>();
+  readonly #rings = new Rings((logN, moduli) => new WebgpuRing(this, this.#core, logN, moduli));
 
   constructor(adapter: AdapterDescription, core: WebgpuCore, thread: GpuThread) {
     this.adapter = adapter;
@@ -88,14 +88,7 @@ class AdapterBackend implements WebgpuBackend {
   }
 
   ring(logN: number, moduli: readonly number[]): RingKernels {
-    const key = `${logN}: ${moduli.join(" ")}`;
-    let ring = this.#rings.get(key);
-    if (ring === undefined) {
-      checkRing(logN, moduli);
-      ring = new WebgpuRing(this, this.#core, logN, moduli);
-      this.#rings.set(key, ring);
-    }
-    return ring;
+    return this.#rings.get(logN, moduli);
   }
 
   fault(how: keyof typeof faults): void {
