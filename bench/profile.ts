@@ -1,11 +1,11 @@
 /**
  * Where the time of an encrypted inference goes: seconds of each kind of operation by kernel. Kernels are timed from
  * outside, as they are called; what is left of an operation is everything else: planning its steps, encoding
- * plaintexts, memory that is touched for the first time.
+ * plaintexts, collecting garbage.
  */
-import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { Context, preset } from "../src/ckks/index.ts";
+import { loadModel } from "../src/cli/session.ts";
 import { Client } from "../src/client/index.ts";
 import {
   type Backend,
@@ -15,10 +15,11 @@ import {
   openDevice,
   type RingKernels,
 } from "../src/kernels/index.ts";
-import { loadCheckpoint } from "../src/model/index.ts";
+import type { Operation } from "../src/program/index.ts";
 import { measureKernels, requirements } from "../src/runtime/index.ts";
 import { Server } from "../src/server/index.ts";
-import { compile, parseCalibration } from "../src/transformer/index.ts";
+import { compile } from "../src/transformer/index.ts";
+import { table } from "./tables.ts";
 
 const model = "models/sentiment-bert-tiny";
 const text = "The staff was warm and friendly, and the food was absolutely wonderful.";
@@ -72,7 +73,6 @@ export interface ProfileResult {
 class KernelClock {
   readonly #groupOf = new Map<PropertyKey, string>();
   #seconds: Record<string, number> = {};
-  #depth = 0;
 
   constructor() {
     for (const [group, names] of Object.entries(groups)) for (const name of names) this.#groupOf.set(name, group);
@@ -121,16 +121,12 @@ class KernelClock {
     });
   }
 
-  /** Only the outermost kernel counts: some are made of others. */
   #timed(group: string, kernel: (...args: unknown[]) => unknown): (...args: unknown[]) => unknown {
     return (...args) => {
-      if (this.#depth > 0) return kernel(...args);
-      this.#depth++;
       const start = performance.now();
       try {
         return kernel(...args);
       } finally {
-        this.#depth--;
         this.#seconds[group] = (this.#seconds[group] ?? 0) + (performance.now() - start) / 1000;
       }
     };
@@ -155,8 +151,7 @@ async function profileOn(device: DeviceSpec, threads: number, report: (what: str
     mark = performance.now();
     return seconds;
   };
-  const checkpoint = await loadCheckpoint(model);
-  const calibration = parseCalibration(JSON.parse(await readFile(`${model}/calibration.json`, "utf8")), checkpoint);
+  const { checkpoint, calibration } = await loadModel(model);
   const context = new Context(preset(presetName).spec, clock.watch(await openDevice(device, { threads })));
   const { backend, parameters } = context;
   try {
@@ -196,7 +191,7 @@ async function profileOn(device: DeviceSpec, threads: number, report: (what: str
     const { output } = await server.infer(input, {
       onProgress: ({ done, operation }) => {
         close();
-        running = { kind: kindOf(program.operations[done]), from: performance.now() };
+        running = { kind: (program.operations[done] as Operation).kind, from: performance.now() };
         report(`${operation}, ${threads} threads`);
       },
     });
@@ -217,47 +212,29 @@ async function profileOn(device: DeviceSpec, threads: number, report: (what: str
   }
 }
 
-function kindOf(operation: { readonly kind: string } | undefined): string {
-  return operation?.kind ?? "nothing";
-}
-
 export function showProfile(results: readonly ProfileResult[]): string {
-  return results.map(table).join("\n\n");
+  return results.map(show).join("\n\n");
 }
 
-function table({ model, tokens, device, threads, phases, rows }: ProfileResult): string {
-  const columns = [...Object.keys(groups), elsewhere].filter((column) =>
-    rows.some(({ parts }) => (parts[column] ?? 0) > 0.005),
-  );
-  const total: ProfileRow = {
-    operation: "all",
-    count: rows.reduce((sum, { count }) => sum + count, 0),
-    seconds: rows.reduce((sum, { seconds }) => sum + seconds, 0),
-    parts: Object.fromEntries(columns.map((c) => [c, rows.reduce((sum, { parts }) => sum + (parts[c] ?? 0), 0)])),
-  };
-  const share = (seconds: number): string => `${((100 * seconds) / total.seconds).toFixed(1)} %`;
-  const lines = [...rows.filter(({ seconds }) => seconds > 0.005), total].map(({ operation, count, seconds, parts }) =>
-    [
-      operation.padEnd(14),
-      String(count).padStart(4),
-      `${seconds.toFixed(2)} s`.padStart(9),
-      share(seconds).padStart(8),
-      ...columns.map((column) => (parts[column] ?? 0).toFixed(2).padStart(Math.max(6, column.length))),
-    ].join("  "),
-  );
-  const head = ["".padEnd(14), "    ", "".padEnd(9), "".padEnd(8), ...columns.map((c) => c.padStart(6))].join("  ");
-  const foot = [
-    "".padEnd(14),
-    "    ",
-    "".padEnd(9),
-    "".padEnd(8),
-    ...columns.map((c) => share(total.parts[c] ?? 0).padStart(Math.max(6, c.length))),
-  ].join("  ");
+function show({ model, tokens, device, threads, phases, rows }: ProfileResult): string {
+  const columns = [...Object.keys(groups), elsewhere];
+  const all = rows.reduce((sum, { seconds }) => sum + seconds, 0);
+  const inColumn = (column: string): number => rows.reduce((sum, { parts }) => sum + (parts[column] ?? 0), 0);
+  const share = (seconds: number): string => `${((100 * seconds) / all).toFixed(1)} %`;
   const named = Object.entries(phases).map(([phase, seconds]) => `${phase} ${seconds.toFixed(2)} s`);
-  return [
-    `${model}, ${tokens} tokens, 128 bits, ${device}, ${threads} ${threads === 1 ? "thread" : "threads"}: ${named.join(", ")}`,
-    head,
-    ...lines,
-    foot,
-  ].join("\n");
+  const title = `${model}, ${tokens} tokens, 128 bits, ${device}, ${threads} ${threads === 1 ? "thread" : "threads"}: ${named.join(", ")}`;
+  return table(
+    title,
+    ["operation", "count", "seconds", "share", ...columns],
+    [
+      ...rows.map(({ operation, count, seconds, parts }) => [
+        operation,
+        String(count),
+        seconds.toFixed(2),
+        share(seconds),
+        ...columns.map((column) => (parts[column] ?? 0).toFixed(2)),
+      ]),
+      ["all", "", all.toFixed(2), "", ...columns.map((column) => share(inColumn(column)))],
+    ],
+  );
 }

@@ -7,7 +7,7 @@ import type { KeyCosts } from "./keys.ts";
 
 type Align = "left" | "right";
 
-function table(title: string, head: readonly string[], rows: readonly (readonly string[])[], left = 1): string {
+export function table(title: string, head: readonly string[], rows: readonly (readonly string[])[], left = 1): string {
   const built = new Table({
     head: [...head],
     colAligns: head.map((_, i): Align => (i < left ? "left" : "right")),

@@ -168,7 +168,7 @@ export class LinearTransform implements Disposable {
     }));
     const rows = this.#sums(evaluator.context, [0, ...sides.flatMap(({ giants }) => giants)], rotations, scale);
     try {
-      let total = this.#has(0) ? next(rows) : undefined;
+      let total = this.#rows.has(0) ? next(rows) : undefined;
       for (const { sign, giants } of sides) {
         let sum: ExtendedCiphertext | undefined;
         for (const _ of giants) {
@@ -191,7 +191,7 @@ export class LinearTransform implements Disposable {
     const giants = this.split.giants.filter((k) => k !== 0);
     const rows = this.#sums(evaluator.context, [0, ...giants], rotations, scale);
     try {
-      const total = this.#has(0) ? next(rows) : this.#zero(evaluator.context, scale);
+      const total = this.#rows.has(0) ? next(rows) : this.#zero(evaluator.context, scale);
       for (const giant of giants) {
         using partial = next(rows);
         evaluator.accumulateRotated(total, partial, giant);
@@ -200,10 +200,6 @@ export class LinearTransform implements Disposable {
     } finally {
       rows.return(undefined);
     }
-  }
-
-  #has(giant: number): boolean {
-    return this.#rows.has(giant);
   }
 
   #zero({ ring, parameters }: Context, scale: number): ExtendedCiphertext {
@@ -222,7 +218,7 @@ export class LinearTransform implements Disposable {
     scale: number,
   ): Generator<ExtendedCiphertext, undefined> {
     const moduli = parameters.extendedModuli(this.level);
-    const present = giants.filter((giant) => this.#has(giant));
+    const present = giants.filter((giant) => this.#rows.has(giant));
     for (let first = 0; first < present.length; first += rowsTogether) {
       const rows = present.slice(first, first + rowsTogether).map((giant) => {
         const parts = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;

@@ -1,4 +1,4 @@
-/** Single limbs of a view, without a list of moduli made for each. */
+/** Single limbs of a view, without a list of moduli made for each, and the words that belong to one. */
 import type { Limbs, RingKernels } from "./backend.ts";
 
 const singles: (readonly number[])[] = [];
@@ -16,4 +16,9 @@ export function singleModulus(m: number): readonly number[] {
 /** Limb i of a view. */
 export function limbOf(kernels: RingKernels, view: Limbs, i: number): Limbs {
   return { address: view.address + i * kernels.limbStride, moduli: singleModulus(view.moduli[i] as number) };
+}
+
+/** What belongs to limb i where `length` words of each limb follow one another. */
+export function wordsOfLimb(words: Uint32Array, length: number, i: number): Uint32Array {
+  return words.subarray(i * length, (i + 1) * length);
 }

@@ -3,7 +3,7 @@
  * against a digest that the reference backend gives. Takes some milliseconds.
  */
 import { AegisError } from "../base/errors.ts";
-import type { Backend, ConversionTable, Limbs, RingKernels } from "./backend.ts";
+import { type Backend, type ConversionTable, type Limbs, type RingKernels, streamStateWords } from "./backend.ts";
 import { multiplyModulo, powerModulo } from "./modulus.ts";
 
 /** Large enough for every way that a backend has of working on a limb. */
@@ -94,7 +94,7 @@ class Checked {
       () =>
         ring.uniform(
           { address: result.address, moduli: result.moduli.slice(0, 1) },
-          Uint32Array.from({ length: 11 }, (_, i) => 77 * i),
+          Uint32Array.from({ length: streamStateWords }, (_, i) => 77 * i),
         ),
       result,
     );

@@ -4,6 +4,7 @@
  * versioned, so that 32 bytes stand for megabytes and Node and browser agree on them.
  */
 import { chacha20 } from "@noble/ciphers/chacha.js";
+import { streamStateWords } from "../kernels/backend.ts";
 
 /** Version of the seed expansion; part of every nonce. A change makes old seeds unreadable. */
 export const expansionVersion = 1;
@@ -55,7 +56,7 @@ export class SecureWords implements WordSource {
  * @param stream two indices that separate streams of one domain, each below 2^32
  */
 export function expansionState(seed: Uint8Array, domain: number, stream: readonly [number, number]): Uint32Array {
-  const bytes = new Uint8Array(4 * 11);
+  const bytes = new Uint8Array(4 * streamStateWords);
   bytes.set(seed.subarray(0, seedBytes));
   const view = new DataView(bytes.buffer);
   view.setUint8(seedBytes, expansionVersion);

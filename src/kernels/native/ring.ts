@@ -20,7 +20,7 @@ import type { NativeCore } from "./core.ts";
 
 /** Terms of one sum that fit a command. */
 const mostTerms = 2 ** 13;
-/** From this degree on permutations have tables. */
+/** From this degree on permutations have tables, and key switches are fused. */
 const leastFusedLogN = 4;
 
 export class NativeRing implements RingKernels {
@@ -29,6 +29,7 @@ export class NativeRing implements RingKernels {
   readonly degree: number;
   readonly moduli: readonly number[];
   readonly limbStride: number;
+  readonly reach: ((words: Uint32Array) => number) | undefined;
   readonly #core: NativeCore;
   /** The machine's number of each modulus. */
   readonly #primes: Uint32Array;
@@ -40,6 +41,8 @@ export class NativeRing implements RingKernels {
     this.degree = 2 ** logN;
     this.moduli = Object.freeze([...moduli]);
     this.limbStride = 4 * this.degree + limbPadding;
+    // Small rings have no fused key switch, which alone takes such words.
+    this.reach = logN < leastFusedLogN ? undefined : (words) => core.machine.reach(words);
     this.#core = core;
     this.#primes = Uint32Array.from(moduli, (q) => core.prime(q));
     this.#transforms = new Uint8Array(moduli.length);
@@ -56,13 +59,6 @@ export class NativeRing implements RingKernels {
   write(dst: Limbs, index: number, words: Uint32Array): void {
     this.#core.machine.write(dst.address + index * this.limbStride, words, this.logN);
   }
-
-  /** Small rings have no fused key switch, which alone takes such words. */
-  get reach(): ((words: Uint32Array) => number) | undefined {
-    return this.logN < leastFusedLogN ? undefined : this.#reach;
-  }
-
-  readonly #reach = (words: Uint32Array): number => this.#core.machine.reach(words);
 
   read(src: Limbs, index: number, into: Uint32Array): void {
     this.#core.machine.read(src.address + index * this.limbStride, into, this.degree);

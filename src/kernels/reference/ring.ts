@@ -12,6 +12,7 @@ import {
   streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
+import { wordsOfLimb } from "../limbs.ts";
 import { evaluate, interpolate, inverse, modulo, primitiveRoot, reverseBits } from "./arithmetic.ts";
 import type { ReferenceMemory } from "./memory.ts";
 
@@ -43,8 +44,8 @@ export class ReferenceRing implements RingKernels {
 
   write(dst: Limbs, index: number, words: Uint32Array): void {
     const { degree } = this;
-    for (let first = 0, i = index; first < words.length; first += degree, i++)
-      this.#memory.words.set(words.subarray(first, first + degree), (dst.address + i * this.limbStride) / 4);
+    for (let i = 0; i * degree < words.length; i++)
+      this.#memory.words.set(wordsOfLimb(words, degree, i), (dst.address + (index + i) * this.limbStride) / 4);
   }
 
   read(src: Limbs, index: number, into: Uint32Array): void {
@@ -203,12 +204,11 @@ export class ReferenceRing implements RingKernels {
   }
 
   uniform(dst: Limbs, states: Uint32Array): void {
-    for (const index of dst.moduli.keys())
-      this.#uniformLimb(dst, index, states.slice(index * streamStateWords, (index + 1) * streamStateWords));
+    for (const i of dst.moduli.keys()) this.#uniformLimb(dst, i, wordsOfLimb(states, streamStateWords, i));
   }
 
   #uniformLimb(dst: Limbs, index: number, state: Uint32Array): void {
-    const bytes = new Uint8Array(state.buffer);
+    const bytes = new Uint8Array(state.buffer, state.byteOffset, state.byteLength);
     const q = this.moduli[dst.moduli[index]];
     const limit = Math.floor(2 ** 32 / q) * q;
     const residues: number[] = [];

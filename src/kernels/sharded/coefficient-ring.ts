@@ -18,6 +18,7 @@ import {
   streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs } from "../key-products.ts";
+import { wordsOfLimb } from "../limbs.ts";
 import { CoefficientExchange } from "./coefficient-exchange.ts";
 import type { Communicator } from "./communicator.ts";
 import { type Exchanges, noExchanges, type ShardedKernels } from "./exchanges.ts";
@@ -64,10 +65,10 @@ export class CoefficientRing implements ShardedKernels {
 
   write(dst: Limbs, index: number, words: Uint32Array): void {
     const { degree } = this.#part;
-    const own = this.#communicator.rank * degree;
-    for (let first = 0, i = index; first < words.length; first += this.degree, i++) {
-      this.#part.write(dst, i, words.subarray(first + own, first + own + degree));
-      this.#domains.set(this.#limb(dst, i), "ntt");
+    for (let i = 0; i * this.degree < words.length; i++) {
+      const own = wordsOfLimb(wordsOfLimb(words, this.degree, i), degree, this.#communicator.rank);
+      this.#part.write(dst, index + i, own);
+      this.#domains.set(this.#limb(dst, index + i), "ntt");
     }
   }
 
@@ -242,8 +243,7 @@ export class CoefficientRing implements ShardedKernels {
     const address = this.#full.allocate(1);
     for (const i of dst.moduli.keys()) {
       const limb = this.#limb(dst, i);
-      const state = states.subarray(i * streamStateWords, (i + 1) * streamStateWords);
-      this.#full.uniform({ address, moduli: limb.moduli }, state);
+      this.#full.uniform({ address, moduli: limb.moduli }, wordsOfLimb(states, streamStateWords, i));
       const own = { address: address + 4 * this.#communicator.rank * this.#part.degree, moduli: limb.moduli };
       this.#part.copy(limb, own);
     }

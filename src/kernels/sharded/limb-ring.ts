@@ -15,6 +15,7 @@ import {
   streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
+import { wordsOfLimb } from "../limbs.ts";
 import type { Communicator } from "./communicator.ts";
 import type { Exchanges, ShardedKernels } from "./exchanges.ts";
 import { cutAt, productLayout, whole } from "./layout.ts";
@@ -69,10 +70,8 @@ export class LimbRing implements ShardedKernels {
   }
 
   write(dst: Limbs, index: number, words: Uint32Array): void {
-    for (let first = 0, i = index; first < words.length; first += this.degree, i++) {
-      const own = words.subarray(first, first + this.degree);
-      this.#store(this.#one(dst, i), (limb) => this.#inner.write(limb, 0, own));
-    }
+    for (let i = 0; i * this.degree < words.length; i++)
+      this.#store(this.#one(dst, index + i), (limb) => this.#inner.write(limb, 0, wordsOfLimb(words, this.degree, i)));
   }
 
   /** Collective: every rank calls it and gets the words. */
@@ -227,10 +226,8 @@ export class LimbRing implements ShardedKernels {
   }
 
   uniform(dst: Limbs, states: Uint32Array): void {
-    for (const i of dst.moduli.keys()) {
-      const state = states.subarray(i * streamStateWords, (i + 1) * streamStateWords);
-      this.#store(this.#one(dst, i), (limb) => this.#inner.uniform(limb, state));
-    }
+    for (const i of dst.moduli.keys())
+      this.#store(this.#one(dst, i), (limb) => this.#inner.uniform(limb, wordsOfLimb(states, streamStateWords, i)));
   }
 
   fromInt32(dst: Limbs, values: Int32Array): void {

@@ -15,6 +15,7 @@ import {
   streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
+import { wordsOfLimb } from "../limbs.ts";
 import { type ModulusConstants, powerModulo, residueSumPlan } from "../modulus.ts";
 import { conversionConstants } from "./conversion.ts";
 import { stagedValues, termWords, type WasmCore } from "./core.ts";
@@ -66,8 +67,8 @@ export class WasmRing implements RingKernels {
 
   write(dst: Limbs, index: number, words: Uint32Array): void {
     const { degree } = this;
-    for (let first = 0, i = index; first < words.length; first += degree, i++)
-      this.#core.words.set(words.subarray(first, first + degree), (dst.address + i * this.limbStride) / 4);
+    for (let i = 0; i * degree < words.length; i++)
+      this.#core.words.set(wordsOfLimb(words, degree, i), (dst.address + (index + i) * this.limbStride) / 4);
   }
 
   read(src: Limbs, index: number, into: Uint32Array): void {
@@ -359,7 +360,7 @@ export class WasmRing implements RingKernels {
   uniform(dst: Limbs, states: Uint32Array): void {
     const { kernels, termList, termAddress } = this.#core;
     for (let i = 0; i < dst.moduli.length; i++) {
-      termList.set(states.subarray(i * streamStateWords, (i + 1) * streamStateWords));
+      termList.set(wordsOfLimb(states, streamStateWords, i));
       const q = this.moduli[dst.moduli[i]];
       kernels.uniform(dst.address + i * this.limbStride, this.degree, q, termAddress);
     }

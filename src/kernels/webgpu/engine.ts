@@ -21,7 +21,6 @@ import {
   statisticsFields,
   targets,
 } from "./protocol.ts";
-
 import { softwareThreads, transformThreads } from "./shaders/transform.ts";
 
 /** Staging buffers: one is filled, one is being read, one waits. */
@@ -131,9 +130,10 @@ export class Engine {
     await this.#loss;
   }
 
-  /** Ends when the device is lost or destroyed and the calling thread was told. */
+  /** Ends when the device is lost and the calling thread was told, or when it is destroyed. */
   async #watchLoss(): Promise<void> {
     const { message, reason } = await this.#device.lost;
+    if (this.#ended) return;
     this.fail(
       "device",
       `the device was lost (${reason || "unknown"}): ${message}`,

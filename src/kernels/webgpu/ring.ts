@@ -15,6 +15,7 @@ import {
   streamStateWords,
 } from "../backend.ts";
 import { keyProductsTogether } from "../key-products.ts";
+import { wordsOfLimb } from "../limbs.ts";
 import { type ModulusConstants, powerModulo, residueSumPlan } from "../modulus.ts";
 import { quotient } from "../quotient.ts";
 import { shaderConversion } from "./conversion.ts";
@@ -78,8 +79,8 @@ export class WebgpuRing implements RingKernels {
 
   write(dst: Limbs, index: number, words: Uint32Array): void {
     const { degree } = this;
-    for (let first = 0, i = index; first < words.length; first += degree, i++)
-      this.#core.upload("arena", dst.address + i * this.limbStride, words.subarray(first, first + degree));
+    for (let i = 0; i * degree < words.length; i++)
+      this.#core.upload("arena", dst.address + (index + i) * this.limbStride, wordsOfLimb(words, degree, i));
   }
 
   read(src: Limbs, index: number, into: Uint32Array): void {
@@ -398,10 +399,8 @@ export class WebgpuRing implements RingKernels {
   }
 
   uniform(dst: Limbs, states: Uint32Array): void {
-    for (const [i, m] of dst.moduli.entries()) {
-      const state = states.subarray(i * streamStateWords, (i + 1) * streamStateWords);
-      this.write(dst, i, uniformResidues(this.degree, this.moduli[m], state));
-    }
+    for (const [i, m] of dst.moduli.entries())
+      this.write(dst, i, uniformResidues(this.degree, this.moduli[m], wordsOfLimb(states, streamStateWords, i)));
   }
 
   fromInt32(dst: Limbs, values: Int32Array): void {

@@ -15,7 +15,7 @@ constexpr std::size_t pieceWords = 8192;
  * to those as to four times as many.
  */
 constexpr std::size_t streams = 12;
-/** Coefficients of a sum that its operands are worked through for, a dozen after the other: the results stay in the cache. */
+/** Coefficients for which a sum takes one dozen of its operands after the other: the results stay in the cache. */
 constexpr std::size_t blockWords = 16384;
 
 std::size_t strideWords(int logN) { return (static_cast<std::size_t>(1) << logN) + limbPadding / sizeof(u32); }
@@ -176,9 +176,9 @@ struct Factor {
 }  // namespace
 
 /**
- * Operands: factors, digits, special primes, words from one limb of b to the next. The numbers for limbs are P modulo each prime of Q. The list has the
- * addresses of the key's halves b and a for each digit, then the factors. A thread takes a limb through all steps:
- * digits are transformed, multiplied, lifted, moved and added while they are in its cache.
+ * Operands: factors, digits, special primes, words from one limb of b to the next. The numbers for limbs are P modulo
+ * each prime of Q. The list has the addresses of the key's halves b and a for each digit, then the factors. A thread
+ * takes a limb through all steps: digits are transformed, multiplied, lifted, moved and added while they are in its cache.
  */
 void Machine::keyProducts(const Call& call) {
   const std::size_t factors = static_cast<std::size_t>(call.operands[0]);
@@ -361,8 +361,8 @@ void Machine::run() {
     case Code::uniform:
       // The list has the states of the limbs.
       return workers.run(call.limbs, [&](std::size_t limb, int) {
-        u32 state[11];
-        for (std::size_t i = 0; i < 11; i++) state[i] = static_cast<u32>(call.list[11 * limb + i]);
+        u32 state[streamStateWords];
+        for (std::size_t i = 0; i < streamStateWords; i++) state[i] = static_cast<u32>(call.list[streamStateWords * limb + i]);
         kernels_.uniform(dst + at(limb, 0), call.n, primes[static_cast<std::size_t>(call.primes[limb])].q, state);
       });
   }

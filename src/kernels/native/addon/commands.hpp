@@ -45,6 +45,9 @@ constexpr std::size_t maximumLimbs = 512;
 constexpr std::size_t listAt = limbsAt + 2 * maximumLimbs;
 constexpr std::size_t mailboxLength = std::size_t{1} << 16;
 
+/** Words of the state of a key stream: eight of the key, three of the nonce. */
+constexpr std::size_t streamStateWords = 11;
+
 /** Bytes behind every limb. */
 constexpr std::size_t limbPadding = 64;
 

@@ -4,8 +4,8 @@
  *
  * A pass does `stages` stages from stage `first` on (stage 0 has distance N/2). The ring falls
  * into 2^first blocks that do not meet any more; a block is a matrix of 2^stages rows, and a tile is
- * some columns of one block. Three stages at a time are done in registers. Values are below 4q on the way forward, below 2q on the way back, between
- * stages and between passes; the last pass gives canonical residues.
+ * some columns of one block. Three stages at a time are done in registers. Values are below 4q on the way forward,
+ * below 2q on the way back, between stages and between passes; the last pass gives canonical residues.
  *
  * Twiddles of a prime: words ψ^bitrev(k) for k in [0, N), then their quotients floor(w·2^32/q). The inverse of entry k
  * in [m, 2m) is minus entry 3m − 1 − k, since ψ^N = −1, so that both ways share one table.
