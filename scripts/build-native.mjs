@@ -19,10 +19,15 @@ const out = join(root, "dist/kernels/native");
 const binary = join(out, "kernels.node");
 const record = join(out, "kernels.build.json");
 const common = ["-std=c++17", "-O3", "-fPIC", "-fvisibility=hidden", "-DNDEBUG"];
-/** Units that are compiled for an instruction set of their own, chosen when the module runs. */
+const avx512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"];
+/**
+ * Units that are compiled for an instruction set of their own, chosen when the module runs. Those with a macro are left
+ * out, and the macro undefined, where the compiler does not know their instructions: it is defined for all units else.
+ */
 const instructionSets = {
-  "avx2.cc": ["-mavx2"],
-  "avx512.cc": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"],
+  "avx2.cc": { flags: ["-mavx2"] },
+  "avx512.cc": { flags: avx512 },
+  "amx.cc": { flags: [...avx512, "-mamx-tile", "-mamx-int8"], macro: "AEGIS_AMX" },
 };
 
 class Unavailable extends Error {}
@@ -49,6 +54,12 @@ function run(compiler, args) {
   }
 }
 
+/** Whether the compiler takes these flags. */
+function knows(compiler, flags) {
+  const args = [...flags, "-x", "c++", "-fsyntax-only", "-"];
+  return spawnSync(compiler, args, { input: "#include <immintrin.h>\n", stdio: ["pipe", "ignore", "ignore"] }).status === 0;
+}
+
 function fingerprint(compiler, paths) {
   const hash = createHash("sha256");
   const { stdout } = spawnSync(compiler, ["--version"], { encoding: "utf8" });
@@ -73,11 +84,11 @@ export function ensureNative(force = false) {
   const current = fingerprint(compiler, paths);
   if (!force && existsSync(binary) && builtFrom() === current) return false;
   const include = headers();
-  const units = paths
-    .filter((path) => path.endsWith(".cc"))
-    .filter(
-      (path) => process.arch === "x64" || !Object.keys(instructionSets).some((name) => path.endsWith(`/${name}`)),
-    );
+  const sets = Object.entries(instructionSets);
+  const known = sets.filter(([, { flags, macro }]) => process.arch === "x64" && (macro === undefined || knows(compiler, flags)));
+  const macros = known.flatMap(([, { macro }]) => (macro === undefined ? [] : [`-D${macro}`]));
+  const leftOut = sets.map(([name]) => name).filter((name) => !known.some(([other]) => other === name));
+  const units = paths.filter((path) => path.endsWith(".cc") && !leftOut.includes(path.split("/").at(-1)));
   mkdirSync(out, { recursive: true });
   const work = join(tmpdir(), `aegis-native-${process.pid}`);
   mkdirSync(work);
@@ -89,7 +100,8 @@ export function ensureNative(force = false) {
       const object = join(work, `${name}.o`);
       run(compiler, [
         ...common,
-        ...(instructionSets[name] ?? []),
+        ...macros,
+        ...(instructionSets[name]?.flags ?? []),
         `-I${include}`,
         "-c",
         join(root, path),

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "commands.hpp"
+#include "instruction-sets.hpp"
 
 namespace {
 
@@ -158,7 +159,7 @@ napi_value conversion(napi_env env, napi_callback_info info) {
   for (; sources >= 4; sources -= 4, s += 4) made->sources.push_back({s[0], s[1], s[2], s[3]});
   for (; targets >= 5; targets -= 5, t += 5) made->targets.push_back({t[0], t[1], {t[2], t[3], static_cast<int>(t[4])}});
   made->factors.assign(f, f + factors);
-  call.machine->conversions.push_back(std::move(made));
+  call.machine->addConversion(std::move(made));
   return toNumber(env, static_cast<double>(call.machine->conversions.size() - 1));
 }
 
@@ -219,7 +220,10 @@ napi_value openMachine(napi_env env, napi_callback_info info) {
   char name[16] = {};
   std::size_t length = 0;
   napi_get_value_string_utf8(env, arguments[1], name, sizeof name, &length);
-  const aegis::Kernels* kernels = aegis::kernelsNamed(length == 0 ? nullptr : name);
+  const aegis::Kernels* kernels = nullptr;
+  for (const aegis::Kernels* available : aegis::availableKernels()) {
+    if (kernels == nullptr && (length == 0 || std::strcmp(name, available->name) == 0)) kernels = available;
+  }
   if (kernels == nullptr) return fail(env, "instructions", "this processor has no such instructions");
   Machine* machine = new (std::nothrow) Machine(static_cast<std::size_t>(number(env, arguments[0])), *kernels,
                                                 static_cast<int>(number(env, arguments[2])));
@@ -265,10 +269,9 @@ napi_value instructionSets(napi_env env, napi_callback_info) {
   napi_value list = nullptr;
   napi_create_array(env, &list);
   u32 at = 0;
-  for (const char* name : {"avx512", "avx2", "portable"}) {
-    if (aegis::kernelsNamed(name) == nullptr) continue;
+  for (const aegis::Kernels* kernels : aegis::availableKernels()) {
     napi_value value = nullptr;
-    napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &value);
+    napi_create_string_utf8(env, kernels->name, NAPI_AUTO_LENGTH, &value);
     napi_set_element(env, list, at++, value);
   }
   return list;

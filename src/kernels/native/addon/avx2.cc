@@ -4,5 +4,5 @@
 
 namespace aegis {
 extern const Kernels avx2Kernels;
-const Kernels avx2Kernels = avx2::kernels();
+constexpr Kernels avx2Kernels = avx2::kernels();
 }  // namespace aegis

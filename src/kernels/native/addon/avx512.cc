@@ -4,5 +4,5 @@
 
 namespace aegis {
 extern const Kernels avx512Kernels;
-const Kernels avx512Kernels = avx512::kernels();
+constexpr Kernels avx512Kernels = avx512::kernels();
 }  // namespace aegis

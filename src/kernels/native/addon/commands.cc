@@ -387,6 +387,11 @@ void Machine::makePermutation(int logN, double address, u32 g) {
   if (logN >= kernels_.leastPermutedLogN) kernels_.makePermutation(arena.words(address), logN, g);
 }
 
+void Machine::addConversion(std::unique_ptr<Conversion> conversion) {
+  if (kernels_.prepareConversion != nullptr) kernels_.prepareConversion(*conversion);
+  conversions.push_back(std::move(conversion));
+}
+
 void Machine::write(double address, const u32* words, std::size_t count, int logN) {
   u32* const dst = arena.words(address);
   const std::size_t n = static_cast<std::size_t>(1) << logN;
@@ -409,24 +414,6 @@ void Machine::fromDoubles(double address, const double* values, int logN, const 
     const Prime& prime = primes[numbers[limb]];
     kernels_.fromDoubles(dst + limb * strideWords(logN), values, static_cast<std::size_t>(1) << logN, prime.q, prime.qInverse);
   });
-}
-
-extern const Kernels portableKernels;
-#if defined(__x86_64__)
-extern const Kernels avx2Kernels;
-extern const Kernels avx512Kernels;
-#endif
-
-const Kernels* kernelsNamed(const char* name) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (avx512 && (name == nullptr || std::strcmp(name, avx512Kernels.name) == 0)) return &avx512Kernels;
-  if (__builtin_cpu_supports("avx2") && (name == nullptr || std::strcmp(name, avx2Kernels.name) == 0)) return &avx2Kernels;
-#endif
-  if (name == nullptr || std::strcmp(name, portableKernels.name) == 0) return &portableKernels;
-  return nullptr;
 }
 
 }  // namespace aegis

@@ -74,6 +74,7 @@ class Machine {
   void prepareTransform(std::size_t prime, int logN, double address, u32 psi, u32 scale);
   std::size_t permutationWords(int logN) const;
   void makePermutation(int logN, double address, u32 g);
+  void addConversion(std::unique_ptr<Conversion> conversion);
   /** Words of limbs, one after another, to limbs from an address on. */
   void write(double dst, const u32* words, std::size_t count, int logN);
   void fromInt32(double dst, const u32* values, int logN, const u32* primes, std::size_t limbs);
@@ -102,8 +103,5 @@ class Machine {
   const Kernels& kernels_;
   std::vector<std::vector<u32>> scratch_;
 };
-
-/** The kernels of this processor by name, or the best that it has where `name` is null; null when it has none such. */
-const Kernels* kernelsNamed(const char* name);
 
 }  // namespace aegis

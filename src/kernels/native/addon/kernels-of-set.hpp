@@ -19,7 +19,7 @@
 namespace aegis {
 namespace AEGIS_SET {
 
-inline Kernels kernels() {
+constexpr Kernels kernels() {
   return {V::name,
           2 * logL,
           twiddleWords,
@@ -42,6 +42,7 @@ inline Kernels kernels() {
           subtractMultiplyScalar,
           expand,
           sum,
+          nullptr,
           convertBlock,
           uniform,
           fromInt32,

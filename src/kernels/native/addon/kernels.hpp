@@ -38,11 +38,19 @@ struct ConversionTarget {
   SumPlan plan;
 };
 
+/** Bytes of factors as tile registers take them. */
+struct alignas(64) Tile {
+  unsigned char bytes[1024] = {};
+};
+
 struct Conversion {
   std::vector<ConversionSource> sources;
   std::vector<ConversionTarget> targets;
   /** For each target those of the sources and of v, times 2^32. */
   std::vector<u32> factors;
+  /** Made by `prepareConversion`, where a set has it: factors, and 1/q of each target. */
+  std::vector<Tile> tiles;
+  std::vector<float> inverses;
 };
 
 struct Kernels {
@@ -72,6 +80,8 @@ struct Kernels {
   void (*subtractMultiplyScalar)(u32* dst, const u32* a, const u32* b, std::size_t n, u32 q, u32 s);
   void (*expand)(u32* dst, const u32* a, std::size_t n, int logRun);
   void (*sum)(const SumTask& task, std::size_t n, u32 q, u32 qInverse, int logRun);
+  /** Makes what `convertBlock` wants besides; may be null. */
+  void (*prepareConversion)(Conversion& c);
   void (*convertBlock)(u32* dst, std::size_t dstStride, const u32* src, std::size_t srcStride, const Conversion& c, u32* rows, std::size_t n);
   void (*uniform)(u32* dst, std::size_t n, u32 q, const u32* state);
   void (*fromInt32)(u32* dst, const u32* values, std::size_t n, u32 q);

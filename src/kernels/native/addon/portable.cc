@@ -4,5 +4,5 @@
 
 namespace aegis {
 extern const Kernels portableKernels;
-const Kernels portableKernels = portable::kernels();
+constexpr Kernels portableKernels = portable::kernels();
 }  // namespace aegis

@@ -1,0 +1,73 @@
+#include "instruction-sets.hpp"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace aegis {
+
+extern const Kernels portableKernels;
+#if defined(__x86_64__)
+extern const Kernels avx2Kernels;
+extern const Kernels avx512Kernels;
+#if defined(AEGIS_AMX)
+extern const Kernels amxKernels;
+#endif
+#endif
+
+namespace {
+
+#if defined(__x86_64__)
+bool hasAvx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+#if defined(AEGIS_AMX)
+/** Whether there are tile registers of bytes and the system lets this process use them, all its threads from now on. */
+bool hasTiles() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  constexpr unsigned tileRegisters = 1u << 24;
+  constexpr unsigned tileBytes = 1u << 25;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0 || (d & tileRegisters) == 0 || (d & tileBytes) == 0) return false;
+  // ARCH_REQ_XCOMP_PERM of XFEATURE_XTILEDATA (Linux, Documentation/arch/x86/xstate.rst): tiles are off until asked for.
+  constexpr long requestPermission = 0x1023;
+  constexpr long tileData = 18;
+  return syscall(SYS_arch_prctl, requestPermission, tileData) == 0;
+#else
+  return false;
+#endif
+}
+#endif
+
+std::vector<const Kernels*> findAvailable() {
+  std::vector<const Kernels*> available;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+#if defined(AEGIS_AMX)
+  if (hasAvx512() && hasTiles()) available.push_back(&amxKernels);
+#endif
+  if (hasAvx512()) available.push_back(&avx512Kernels);
+  if (__builtin_cpu_supports("avx2")) available.push_back(&avx2Kernels);
+#endif
+  available.push_back(&portableKernels);
+  return available;
+}
+
+}  // namespace
+
+const std::vector<const Kernels*>& availableKernels() {
+  static const std::vector<const Kernels*> available = findAvailable();
+  return available;
+}
+
+}  // namespace aegis
