@@ -27,7 +27,8 @@ const avx512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"];
 const instructionSets = {
   "avx2.cc": { flags: ["-mavx2"] },
   "avx512.cc": { flags: avx512 },
-  "amx.cc": { flags: [...avx512, "-mamx-tile", "-mamx-int8"], macro: "AEGIS_AMX" },
+  "avx512ifma.cc": { flags: [...avx512, "-mavx512ifma", "-mamx-tile", "-mamx-int8"], macro: "AEGIS_IFMA" },
+  "amx.cc": { flags: [...avx512, "-mavx512ifma", "-mamx-tile", "-mamx-int8"], macro: "AEGIS_AMX" },
 };
 
 class Unavailable extends Error {}
@@ -57,7 +58,9 @@ function run(compiler, args) {
 /** Whether the compiler takes these flags. */
 function knows(compiler, flags) {
   const args = [...flags, "-x", "c++", "-fsyntax-only", "-"];
-  return spawnSync(compiler, args, { input: "#include <immintrin.h>\n", stdio: ["pipe", "ignore", "ignore"] }).status === 0;
+  return (
+    spawnSync(compiler, args, { input: "#include <immintrin.h>\n", stdio: ["pipe", "ignore", "ignore"] }).status === 0
+  );
 }
 
 function fingerprint(compiler, paths) {
@@ -85,7 +88,9 @@ export function ensureNative(force = false) {
   if (!force && existsSync(binary) && builtFrom() === current) return false;
   const include = headers();
   const sets = Object.entries(instructionSets);
-  const known = sets.filter(([, { flags, macro }]) => process.arch === "x64" && (macro === undefined || knows(compiler, flags)));
+  const known = sets.filter(
+    ([, { flags, macro }]) => process.arch === "x64" && (macro === undefined || knows(compiler, flags)),
+  );
   const macros = known.flatMap(([, { macro }]) => (macro === undefined ? [] : [`-D${macro}`]));
   const leftOut = sets.map(([name]) => name).filter((name) => !known.some(([other]) => other === name));
   const units = paths.filter((path) => path.endsWith(".cc") && !leftOut.includes(path.split("/").at(-1)));

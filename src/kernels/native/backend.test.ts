@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { type FillingName, fill, fillings, indices, primes, readAll, seed } from "../../../test/kernels/support.ts";
 import { AegisError } from "../../base/errors.ts";
-import { availableInstructionSets, createNativeBackend, type InstructionSet } from "../index.ts";
+import { availableInstructionSets, createNativeBackend, type InstructionSet, instructionSets } from "../index.ts";
 
 const sets = await availableInstructionSets().catch((): InstructionSet[] => []);
 const missing = sets.length === 0 ? " (skipped: native kernels were not built)" : "";
@@ -72,7 +73,7 @@ native(`the native backend${missing}`, () => {
   test("refuses memory and instructions that are not there", async () => {
     await expect(createNativeBackend({ maximumBytes: 2 ** 47 })).rejects.toThrow("maximumBytes");
     await expect(createNativeBackend({ threads: 0 })).rejects.toThrow("threads");
-    for (const instructions of ["avx512", "avx2"] as const) {
+    for (const instructions of instructionSets) {
       if (sets.includes(instructions)) continue;
       await expect(createNativeBackend({ instructions })).rejects.toMatchObject({ code: "device" });
     }
@@ -80,6 +81,38 @@ native(`the native backend${missing}`, () => {
       code: "device",
       hint: expect.stringContaining("portable"),
     });
+  });
+});
+
+// Instruction sets cut large degrees into passes in ways of their own; the conformance suite ends at 2^13.
+describe.each(sets.filter((set) => set !== "portable"))("transforms of large degrees, native:%s", (instructions) => {
+  test.each([14, 15, 16, 17])("have the words of the portable ones at 2^%i", async (logN) => {
+    const backends = [
+      await createNativeBackend({ maximumBytes: 2 ** 28, instructions }),
+      await createNativeBackend({ maximumBytes: 2 ** 28, instructions: "portable" }),
+    ] as const;
+    const moduli = [25, 29, 30].flatMap((bits) => primes(logN, bits, 1));
+    const limbs = indices(moduli.length);
+    for (const name of ["uniform", "largest", "mixed"] satisfies FillingName[]) {
+      const [words, expected] = backends.map((backend) => {
+        seed(logN);
+        const ring = backend.ring(logN, moduli);
+        const x = fill(ring, limbs, fillings[name]);
+        const y = fill(ring, limbs, fillings.uniform);
+        const z = fill(ring, limbs, fillings[name]);
+        ring.forwardNtt(x);
+        ring.inverseNttInto(y, z);
+        ring.subtractTransformed(
+          z,
+          x,
+          z,
+          Uint32Array.from(moduli, (q) => q - 2),
+        );
+        return [x, y, z].flatMap((part) => readAll(ring, part));
+      });
+      expect(words, name).toEqual(expected);
+    }
+    for (const backend of backends) backend.dispose();
   });
 });
 

@@ -11,7 +11,7 @@ import { loadAddon, type Machine } from "./load.ts";
 import { NativeRing } from "./ring.ts";
 
 /** Instruction sets that kernels are compiled for, the best first. */
-export const instructionSets = ["amx", "avx512", "avx2", "portable"] as const;
+export const instructionSets = ["amx", "avx512ifma", "avx512", "avx2", "portable"] as const;
 export type InstructionSet = (typeof instructionSets)[number];
 
 export interface NativeBackendOptions {

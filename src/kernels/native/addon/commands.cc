@@ -60,8 +60,8 @@ void Machine::everyPiece(const Call& call, Body body) {
   });
 }
 
-void Machine::forwardLimb(u32* x, const Prime& prime, int logN) const {
-  (logN < kernels_.leastLogN ? small::forwardTransform : kernels_.forwardTransform)(x, prime.twiddles[logN], logN, prime.q);
+void Machine::forwardLimb(u32* x, const Prime& prime, int logN, const u32* next) const {
+  (logN < kernels_.leastLogN ? small::forwardTransform : kernels_.forwardTransform)(x, prime.twiddles[logN], logN, prime.q, next);
 }
 
 void Machine::transform(const Call& call, bool forward) {
@@ -71,9 +71,11 @@ void Machine::transform(const Call& call, bool forward) {
   workers.run(call.limbs, [&](std::size_t limb, int) {
     const Prime& prime = primes[static_cast<std::size_t>(call.primes[limb])];
     u32* const at = x + limb * call.stride;
+    const u32* const from = src + limb * call.stride;
     const u32* const twiddles = prime.twiddles[call.logN];
-    if (forward) forwardLimb(at, prime, call.logN);
-    else (small ? small::inverseTransform : kernels_.inverseTransform)(at, src + limb * call.stride, twiddles, call.logN, prime.q, prime.scales[call.logN]);
+    const std::size_t ahead = limbAhead(limb);
+    if (forward) forwardLimb(at, prime, call.logN, ahead < call.limbs ? x + ahead * call.stride : nullptr);
+    else (small ? small::inverseTransform : kernels_.inverseTransform)(at, from, twiddles, call.logN, prime.q, prime.scales[call.logN]);
   });
 }
 
@@ -192,6 +194,12 @@ void Machine::keyProducts(const Call& call) {
     const std::size_t own = limb - special;
     u32* const scratch = scratch_[static_cast<std::size_t>(thread)].data();
     thread_local std::vector<const u32*> terms;
+    // What is transformed after a digit: the limb's next one, or the first of a limb to come.
+    const auto digitAhead = [&](const Factor& factor, std::size_t digit) -> const u32* {
+      if (digit + 1 < digits) return arena.words(factor.digits[digit + 1]) + offset;
+      const std::size_t ahead = limbAhead(limb);
+      return ahead < call.limbs ? arena.words(factor.digits[0]) + ahead * call.stride : nullptr;
+    };
     for (std::size_t f = 0; f < factors; f++) {
       const Factor factor(call.list + 2 * digits + f * Factor::length(digits), digits);
       terms.clear();
@@ -200,7 +208,7 @@ void Machine::keyProducts(const Call& call) {
         if (factor.source >= 0) {
           const bool mine = limb >= special && static_cast<double>(own) >= factor.ranges[2 * d] && static_cast<double>(own) < factor.ranges[2 * d + 1];
           if (mine) digit = arena.words(factor.source) + own * call.stride;
-          else forwardLimb(digit, prime, call.logN);
+          else forwardLimb(digit, prime, call.logN, digitAhead(factor, d));
         }
         terms.push_back(digit);
         terms.push_back(arena.words(call.list[2 * d]) + limb * strideOfB);
@@ -240,10 +248,12 @@ void Machine::subtractTransformed(const Call& call) {
     const u32* const a = arena.words(call.operands[1]) + offset;
     u32* const b = arena.words(call.operands[2]) + offset;
     if (call.logN >= kernels_.leastLogN) {
-      kernels_.subtractTransform(dst, a, b, prime.twiddles[call.logN], call.logN, prime.q, call.scalar(limb));
+      const std::size_t ahead = limbAhead(limb);
+      const u32* const next = ahead < call.limbs ? arena.words(call.operands[2]) + ahead * call.stride : nullptr;
+      kernels_.subtractTransform(dst, a, b, prime.twiddles[call.logN], call.logN, prime.q, call.scalar(limb), next);
       return;
     }
-    forwardLimb(b, prime, call.logN);
+    forwardLimb(b, prime, call.logN, nullptr);
     kernels_.subtractMultiplyScalar(dst, a, b, call.n, prime.q, call.scalar(limb));
   });
 }

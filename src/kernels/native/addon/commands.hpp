@@ -98,7 +98,9 @@ class Machine {
   void subtractTransformed(const Call& call);
   void runSum(SumTask task, std::size_t words, const Prime& prime, int logRun);
   void reserveScratch(std::size_t words);
-  void forwardLimb(u32* x, const Prime& prime, int logN) const;
+  /** The limb that a thread will probably come to after this one. */
+  std::size_t limbAhead(std::size_t limb) const { return limb + static_cast<std::size_t>(workers.count()); }
+  void forwardLimb(u32* x, const Prime& prime, int logN, const u32* next) const;
 
   const Kernels& kernels_;
   std::vector<std::vector<u32>> scratch_;

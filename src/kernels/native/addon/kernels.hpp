@@ -59,9 +59,10 @@ struct Kernels {
   int leastLogN;
   std::size_t (*twiddleWords)(int logN);
   void (*makeTwiddles)(u32* table, int logN, u32 q, u32 psi);
-  void (*forwardTransform)(u32* x, const u32* table, int logN, u32 q);
+  /** `next`: what will be transformed then, so that it can be read ahead; may be null. */
+  void (*forwardTransform)(u32* x, const u32* table, int logN, u32 q, const u32* next);
   /** dst = (a − transform of x)·s. */
-  void (*subtractTransform)(u32* dst, const u32* a, u32* x, const u32* table, int logN, u32 q, u32 s);
+  void (*subtractTransform)(u32* dst, const u32* a, u32* x, const u32* table, int logN, u32 q, u32 s, const u32* next);
   /** Of `src` into x, which may be the same. */
   void (*inverseTransform)(u32* x, const u32* src, const u32* table, int logN, u32 q, u32 scale);
   int leastPermutedLogN;

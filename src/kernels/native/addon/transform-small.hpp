@@ -28,7 +28,7 @@ inline u32 times(u32 y, const u32* w, u32 q) {
   return r < q ? r : r - q;
 }
 
-inline void forwardTransform(u32* x, const u32* table, int logN, u32 q) {
+inline void forwardTransform(u32* x, const u32* table, int logN, u32 q, const u32*) {
   const u32 n = 1u << logN;
   for (u32 m = 1, d = n / 2; m < n; m *= 2, d /= 2) {
     for (u32 i = 0; i < m; i++) {

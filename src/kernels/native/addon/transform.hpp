@@ -146,9 +146,23 @@ void forwardColumns(u32* x, std::size_t length, const u32* table, std::size_t k,
   }
 }
 
-/** What a forward transform ends in: its values stay where they are. */
+/** Words that are wanted next, brought into the second cache while the last stages need no memory; null for none. */
+struct Next {
+  const u32* words;
+
+  /** Those of a block, `offset` words on. */
+  AEGIS_INLINE void prefetch(std::ptrdiff_t offset) const {
+    if (words == nullptr) return;
+    for (int i = 0; i < L * L; i += 16) __builtin_prefetch(words + offset + i, 0, 2);
+  }
+};
+
+/** What a forward transform ends in: its values stay where they are. `prefetch` is called for every block. */
 struct InPlace {
-  AEGIS_INLINE void prefetch(const u32*) const {}
+  const u32* x;
+  Next next;
+
+  AEGIS_INLINE void prefetch(const u32* at) const { next.prefetch(at - x); }
   AEGIS_INLINE void store(u32* at, Word value) const { V::store(at, value); }
 };
 
@@ -159,9 +173,11 @@ struct SubtractFrom {
   u32* dst;
   Constant scalar;
   Word q;
+  Next next;
 
   AEGIS_INLINE void prefetch(const u32* at) const {
     for (int i = 0; i < L * L; i += 16) __builtin_prefetch(a + (at - x) + L * L + i);
+    next.prefetch(at - x);
   }
   AEGIS_INLINE void store(u32* at, Word value) const {
     const std::size_t i = static_cast<std::size_t>(at - x);
@@ -221,11 +237,13 @@ void forwardInto(u32* x, const u32* table, int logN, u32 q, const End& end) {
 }
 
 /** Forward transform in place: coefficients in natural order, values in bit-reversed order, all in [0, q). */
-inline void forwardTransform(u32* x, const u32* table, int logN, u32 q) { forwardInto(x, table, logN, q, InPlace{}); }
+inline void forwardTransform(u32* x, const u32* table, int logN, u32 q, const u32* next) {
+  forwardInto(x, table, logN, q, InPlace{x, {next}});
+}
 
 /** dst = (a − transform of x)·s, all in [0, q); x is of no use afterwards, dst may be a. */
-inline void subtractTransform(u32* dst, const u32* a, u32* x, const u32* table, int logN, u32 q, u32 s) {
-  forwardInto(x, table, logN, q, SubtractFrom{x, a, dst, constant(s, q), V::splat(q)});
+inline void subtractTransform(u32* dst, const u32* a, u32* x, const u32* table, int logN, u32 q, u32 s, const u32* next) {
+  forwardInto(x, table, logN, q, SubtractFrom{x, a, dst, constant(s, q), V::splat(q), {next}});
 }
 
 /** x + y and (y − x)·W of values below 2q, below 2q; W is that of the mirrored index. */
