@@ -2,32 +2,45 @@
  * Rotations of one ciphertext over QP, made when asked for and kept: what the baby steps of
  * several transforms of the same operand share.
  */
-import { type Ciphertext, type Evaluator, type ExtendedCiphertext, type Hoisted, reducedSteps } from "../ckks/index.ts";
+import { type Ciphertext, type Evaluator, ExtendedCiphertext, type Hoisted, reducedSteps } from "../ckks/index.ts";
 
 export class HoistedRotations implements Disposable {
   readonly level: number;
   readonly scale: number;
   readonly slots: number;
   readonly #evaluator: Evaluator;
-  readonly #operand: Ciphertext;
+  readonly #operand: Ciphertext | ExtendedCiphertext;
   readonly #hoisted: Hoisted;
   readonly #made = new Map<number, ExtendedCiphertext>();
   readonly #hop: number;
   #next: HoistedRotations | undefined;
 
   /**
+   * @param a a ciphertext; or one over QP at `level`, which this object then owns
    * @param level to work at, at most a.level
    * @param slots that rotations are modulo, at least a.slots
    * @param hop rotations from this one on are made from the operand rotated by it, hoisted again
    */
-  constructor(evaluator: Evaluator, a: Ciphertext, level: number, slots: number, hop = Number.POSITIVE_INFINITY) {
+  constructor(
+    evaluator: Evaluator,
+    a: Ciphertext | ExtendedCiphertext,
+    level: number,
+    slots: number,
+    hop = Number.POSITIVE_INFINITY,
+  ) {
     this.#hop = hop;
     this.#evaluator = evaluator;
     this.level = level;
     this.scale = a.scale;
     this.slots = slots;
-    this.#operand = evaluator.dropLevel(a, level).view({ slots });
-    this.#hoisted = evaluator.hoist(this.#operand);
+    if (a instanceof ExtendedCiphertext) {
+      this.#operand = a;
+      this.#hoisted = evaluator.hoistExtended(a);
+    } else {
+      const operand = evaluator.dropLevel(a, level).view({ slots });
+      this.#operand = operand;
+      this.#hoisted = evaluator.hoist(operand);
+    }
   }
 
   /** The rotation by `steps`; owned by this object. */
@@ -37,6 +50,7 @@ export class HoistedRotations implements Disposable {
       this.#next ??= this.#rotatedByHop();
       return this.#next.get(reduced - this.#hop);
     }
+    if (reduced === 0 && this.#operand instanceof ExtendedCiphertext) return this.#operand;
     let rotated = this.#made.get(reduced);
     if (rotated === undefined) {
       rotated = this.#evaluator.rotateExtended(this.#hoisted, reduced);
@@ -56,7 +70,7 @@ export class HoistedRotations implements Disposable {
   }
 
   #rotatedByHop(): HoistedRotations {
-    using rotated = this.#evaluator.rotateHoisted(this.#hoisted, this.#hop);
+    const rotated = this.#evaluator.rotateExtended(this.#hoisted, this.#hop);
     return new HoistedRotations(this.#evaluator, rotated, this.level, this.slots, this.#hop);
   }
 
@@ -75,6 +89,6 @@ export class HoistedRotations implements Disposable {
     this.#next?.[Symbol.dispose]();
     for (const rotated of this.#made.values()) rotated[Symbol.dispose]();
     this.#hoisted[Symbol.dispose]();
-    this.#operand.dispose();
+    this.#operand[Symbol.dispose]();
   }
 }

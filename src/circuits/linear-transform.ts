@@ -50,7 +50,7 @@ export interface LinearTransformOptions {
 }
 
 /** Rows of giant steps that are made together: more would take more memory, for less and less time. */
-const rowsTogether = 4;
+const rowsTogether = 8;
 
 interface Term {
   readonly baby: number;

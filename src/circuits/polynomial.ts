@@ -118,12 +118,8 @@ class Evaluation {
     const degree = series.length - 1;
     const rescaled = scale * evaluator.context.parameters.levelModulus(level + 1);
     if (isLeaf(degree, this.#babies, (k) => this.#basis.level(k) > level)) {
-      const sum = evaluator.zero(level + 1, rescaled, this.#slots);
-      for (let k = 1; k <= degree; k++) {
-        if (series[k] !== 0) evaluator.accumulate(sum, this.#basis.get(k), series[k] as number);
-      }
-      evaluator.accumulateConstant(sum, series[0] as number);
-      return sum;
+      const terms = series.flatMap((factor, k) => (k === 0 || factor === 0 ? [] : [[this.#basis.get(k), factor] as const]));
+      return evaluator.combine(terms, series[0] as number, { level: level + 1, scale: rescaled, slots: this.#slots });
     }
     const n = splitDegree(degree);
     if (degree === n) {

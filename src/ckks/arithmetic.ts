@@ -85,6 +85,41 @@ export class Arithmetic {
     this.#kernels.addScalar(part, part, this.#integerScalars(constant * target.scale, part.moduli));
   }
 
+  /**
+   * Σ a·factor + constant at this level and scale, the factors rounded so that the scales agree: one pass over all
+   * operands, which are at `level` or higher.
+   */
+  combine(
+    terms: readonly (readonly [a: Ciphertext, factor: number])[],
+    constant: number,
+    { level, scale, slots }: { readonly level: number; readonly scale: number; readonly slots: number },
+  ): Ciphertext {
+    if (terms.length === 0) {
+      const none = this.zero(level, scale, slots);
+      this.accumulateConstant(none, constant);
+      return none;
+    }
+    const { ring, parameters } = this.context;
+    const moduli = parameters.moduli(level);
+    const small = ring.subring(2);
+    const factors = terms.map(([a, factor]) => {
+      requireDegree("combine", a);
+      const poly = small.zero(moduli, "ntt");
+      const residues = this.#integerScalars((factor * scale) / a.scale, moduli);
+      small.kernels.addScalar(poly, poly, residues);
+      small.kernels.multiplyScalar(poly, poly, small.montgomery(moduli));
+      return poly;
+    });
+    const parts = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;
+    const operands = ([0, 1] as const).map((k) => terms.map(([a]) => (a.parts[k] as Poly).limbs(0, moduli.length)));
+    const [first, second] = operands as [Limbs[], Limbs[]];
+    this.#kernels.multiplySumPair(...parts, factors, first, second, false, parameters.logN - small.logN);
+    for (const poly of factors) poly.dispose();
+    const sum = new Ciphertext(parts, level, scale, slots);
+    this.accumulateConstant(sum, constant);
+    return sum;
+  }
+
   /** An encryption of zero (trivial, not hiding) to accumulate into. */
   zero(level: number, scale: number, slots: number): Ciphertext {
     const moduli = this.context.parameters.moduli(level);
