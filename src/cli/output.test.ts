@@ -1,6 +1,6 @@
-/** Progress and colours: on terminals only. */
+/** Progress and colours, on terminals only; how times are written. */
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { emphasise, StatusLine, withStatus } from "./output.ts";
+import { emphasise, formatSeconds, StatusLine, withStatus } from "./output.ts";
 
 let written: string;
 
@@ -23,6 +23,15 @@ afterEach(() => {
   vi.unstubAllEnvs();
   Object.defineProperty(process.stderr, "isTTY", real ?? { value: undefined, configurable: true });
 });
+
+test.each([
+  [0.014, "0.01 s"],
+  [12.6, "13 s"],
+  [89.4, "89 s"],
+  [89.6, "1 min 30 s"],
+  [119.7, "2 min 0 s"],
+  [6659.8, "111 min 0 s"],
+])("%d seconds are %s", (seconds, text) => expect(formatSeconds(seconds)).toBe(text));
 
 const progress = { done: 3, total: 9, operation: "layer 0 → linear", elapsedSeconds: 1, secondsLeft: 12 };
 

@@ -51,7 +51,9 @@ export function formatBytes(bytes: number): string {
 }
 
 export function formatSeconds(seconds: number): string {
-  if (seconds >= 90) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  // Rounded first: 119.7 s are two minutes, not one and 60 s.
+  const whole = Math.round(seconds);
+  if (whole >= 90) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   return seconds >= 10 ? `${seconds.toFixed(0)} s` : `${seconds.toFixed(2)} s`;
 }
 
