@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
+import { fastestFirst } from "./devices.ts";
 import {
   checkWord,
   createReferenceBackend,
   createWasmBackend,
+  type DeviceKind,
   describeDevice,
   expectedCheck,
   fastestDevice,
@@ -37,6 +39,26 @@ test("the list says what is here, how fast it is and whether it is right", async
   const backend = await openDevice(best, { maximumBytes: 2 ** 26 });
   expect(backend.name).toBe(best.kind);
   backend.dispose();
+});
+
+test("devices are ranked by speed, native sets in their own order", () => {
+  const report = (kind: DeviceKind, name: string, nttNsPerCoefficientBit: number | null) => ({
+    kind,
+    name,
+    memoryBytes: 1,
+    nttNsPerCoefficientBit,
+    selfCheck: nttNsPerCoefficientBit === null ? "wrong" : "passed",
+  });
+  const ranked = fastestFirst([
+    report("native", "broken", null),
+    report("native", "amx", 0.03),
+    report("native", "avx512ifma", 0.028),
+    report("native", "avx2", 0.05),
+    report("native", "portable", 0.3),
+    report("wasm", "simd128", 0.09),
+    report("webgpu", "GPU", 0.029),
+  ]);
+  expect(ranked.map(({ name }) => name)).toEqual(["amx", "avx512ifma", "GPU", "avx2", "simd128", "portable", "broken"]);
 });
 
 test("the self-check knows what the reference gives", () => {

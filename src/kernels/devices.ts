@@ -143,7 +143,28 @@ export async function listDevices(): Promise<DeviceReport[]> {
 async function examineAll(specs: readonly DeviceSpec[]): Promise<DeviceReport[]> {
   const reports: DeviceReport[] = [];
   for (const spec of specs) reports.push(await examine(spec));
-  return reports.sort((a, b) => (a.nttNsPerCoefficientBit ?? Infinity) - (b.nttNsPerCoefficientBit ?? Infinity));
+  return fastestFirst(reports);
+}
+
+/**
+ * By the time of a transform; native sets, which come in the order of how good they are, stay in it: the better one may
+ * owe its rank to other kernels. What does not work comes last.
+ */
+export function fastestFirst(reports: readonly DeviceReport[]): DeviceReport[] {
+  const works = reports.filter(({ nttNsPerCoefficientBit: ns }) => ns !== null);
+  const rank = ({ kind, nttNsPerCoefficientBit: own }: DeviceReport, at: number): number =>
+    kind !== "native"
+      ? (own as number)
+      : Math.min(
+          ...works
+            .slice(at)
+            .flatMap(({ kind, nttNsPerCoefficientBit: ns }) => (kind === "native" ? [ns as number] : [])),
+        );
+  const ranked = works.map((report, at) => ({ report, rank: rank(report, at) }));
+  return [
+    ...ranked.sort((a, b) => a.rank - b.rank).map(({ report }) => report),
+    ...reports.filter((report) => !works.includes(report)),
+  ];
 }
 
 async function examine(spec: DeviceSpec): Promise<DeviceReport> {

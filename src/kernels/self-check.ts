@@ -6,13 +6,19 @@ import { AegisError } from "../base/errors.ts";
 import { type Backend, type ConversionTable, type Limbs, type RingKernels, streamStateWords } from "./backend.ts";
 import { multiplyModulo, powerModulo } from "./modulus.ts";
 
-/** Large enough for every way that a backend has of working on a limb. */
+/** Large enough for every way that a backend has of working on a limb, but for transforms. */
 const logN = 9;
 /** Of 30, 29, 28, 30 and 29 bits. */
 const moduli = [1073738753, 536856577, 268409857, 1073732609, 536845313];
+/** For conversions between many; 30 and 29 bits. */
+const moreModuli = [1073707009, 1073698817, 1073692673, 1073682433, 536823809, 536819713, 536816641, 536813569];
+/** Large transforms go over a polynomial in several ways. */
+const largeLogN = 11;
+/** Of 30 and 29 bits. */
+const largeModuli = [1073692673, 536813569];
 
 /** What the reference backend gives; a test computes it anew. */
-export const expectedCheck = 214518573;
+export const expectedCheck = 3983658379;
 
 /** Throws `device` when a kernel gives a wrong result, and what the backend throws when it cannot run. */
 export function selfCheck(backend: Backend): void {
@@ -26,14 +32,20 @@ export function selfCheck(backend: Backend): void {
 
 /** A digest of the results of all kernels: 32 bits of FNV-1a over words. */
 export function checkWord(backend: Backend): number {
-  const ring = backend.ring(logN, moduli);
-  const checked = new Checked(ring);
-  try {
-    checked.all();
-    return checked.digest;
-  } finally {
-    checked.release();
-  }
+  let digest = 2166136261;
+  const check = (ring: RingKernels, run: (checked: Checked) => void): void => {
+    const checked = new Checked(ring, digest);
+    try {
+      run(checked);
+      digest = checked.digest;
+    } finally {
+      checked.release();
+    }
+  };
+  check(backend.ring(logN, moduli), (checked) => checked.all());
+  check(backend.ring(logN, [...moduli, ...moreModuli]), (checked) => checked.conversion());
+  check(backend.ring(largeLogN, largeModuli), (checked) => checked.transforms());
+  return digest;
 }
 
 class Checked {
@@ -41,11 +53,12 @@ class Checked {
   readonly #held: (readonly [RingKernels, Limbs])[] = [];
   readonly #words: Uint32Array;
   #random = 1;
-  digest = 2166136261;
+  digest: number;
 
-  constructor(ring: RingKernels) {
+  constructor(ring: RingKernels, digest: number) {
     this.#ring = ring;
     this.#words = new Uint32Array(ring.degree);
+    this.digest = digest;
   }
 
   release(): void {
@@ -109,6 +122,35 @@ class Checked {
       result,
     );
     this.#keyProducts(a, b, c);
+  }
+
+  /** From as many primes as are left over by five. */
+  conversion(): void {
+    const ring = this.#ring;
+    const all = ring.moduli.map((_, m) => m);
+    const [to, from] = [all.slice(0, 5), all.slice(5)];
+    const [source, result] = [this.#filled(from), this.#filled(to)];
+    ring.convert(result, source, tableOf(ring.moduli, from, to));
+    this.#note(result);
+  }
+
+  /** Both directions, and what ends a ModDown. */
+  transforms(): void {
+    const ring = this.#ring;
+    const all = ring.moduli.map((_, m) => m);
+    const [a, b, c] = [this.#filled(all), this.#filled(all), this.#filled(all)];
+    ring.forwardNtt(a);
+    ring.inverseNttInto(b, c);
+    this.#note(a);
+    this.#note(b);
+    ring.subtractTransformed(
+      a,
+      a,
+      c,
+      Uint32Array.from(ring.moduli, (q) => q - 5),
+    );
+    ring.inverseNtt(a);
+    this.#note(a);
   }
 
   /** A key switch of two special primes and two digits, with all that may follow it. */
