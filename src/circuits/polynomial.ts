@@ -118,7 +118,9 @@ class Evaluation {
     const degree = series.length - 1;
     const rescaled = scale * evaluator.context.parameters.levelModulus(level + 1);
     if (isLeaf(degree, this.#babies, (k) => this.#basis.level(k) > level)) {
-      const terms = series.flatMap((factor, k) => (k === 0 || factor === 0 ? [] : [[this.#basis.get(k), factor] as const]));
+      const terms = series.flatMap((factor, k) =>
+        k === 0 || factor === 0 ? [] : [[this.#basis.get(k), factor] as const],
+      );
       return evaluator.combine(terms, series[0] as number, { level: level + 1, scale: rescaled, slots: this.#slots });
     }
     const n = splitDegree(degree);

@@ -108,6 +108,22 @@ const operations: Record<string, Operation> = {
     return [fixture.evaluator.rotateHoisted(hoisted, 64), rotated(x, 64)];
   },
   conjugate: ({ fixture, a, x }) => [fixture.evaluator.conjugate(a), zip(([re, im]) => [re, -im], x)],
+  "a combination, rescaled": ({ fixture, a, b, x, y }) => {
+    const { evaluator, context } = fixture;
+    const scale = a.scale * context.parameters.levelModulus(2);
+    using sum = evaluator.combine(
+      [
+        [a, 0.25],
+        [b, -1.5],
+      ],
+      0.5,
+      { level: 2, scale, slots: a.slots },
+    );
+    return [
+      evaluator.rescale(sum),
+      zip((v, w) => complex.add(complex.add(times([0.25, 0])(v), times([-1.5, 0])(w)), [0.5, 0]), x, y),
+    ];
+  },
   "accumulate a multiple": ({ fixture, a, b, x, y }) => {
     const target = a.clone();
     fixture.evaluator.accumulate(target, b, 2);
@@ -255,3 +271,28 @@ describe("backends", () => {
 });
 
 afterAll(async () => (await sharedBackend()).dispose());
+
+test("a combination has the very words of one multiple after another, and may have no terms", async () => {
+  const fixture = await Fixture.make(operationsSpec, 9);
+  const { evaluator } = fixture;
+  using a = fixture.encrypt(randomVector(8, 1));
+  using b = fixture.encrypt(randomVector(8, 2));
+  const like = { level: 2, scale: a.scale * 1000.5, slots: 8 };
+  using sum = evaluator.zero(like.level, like.scale, like.slots);
+  evaluator.accumulate(sum, a, 0.3);
+  evaluator.accumulate(sum, b, -7.125);
+  evaluator.accumulateConstant(sum, 2.5);
+  using together = evaluator.combine(
+    [
+      [a, 0.3],
+      [b, -7.125],
+    ],
+    2.5,
+    like,
+  );
+  expect(wordsOf(together)).toEqual(wordsOf(sum));
+  using constant = evaluator.zero(like.level, like.scale, like.slots);
+  evaluator.accumulateConstant(constant, -1);
+  using none = evaluator.combine([], -1, like);
+  expect(wordsOf(none)).toEqual(wordsOf(constant));
+});
