@@ -75,7 +75,7 @@ void forwardPanels(u32* x, std::size_t stride, const u64* table, const Modulus& 
 #pragma GCC unroll 16
       for (std::size_t r = 0; r < outer; r++) {
         const u32* const at = x + (r * inner + i) * stride + c;
-        __builtin_prefetch(at + 3 * L, 0, 2);
+        __builtin_prefetch(at + panelsAhead * L, 0, 2);
         v[r] = evenWords(V::load(at), m);
         v[outer + r] = oddWords(V::load(at));
         if (r >= outer / 2) continue;
@@ -167,7 +167,7 @@ void forwardParts(u32* x, std::size_t n, const u64* table, const u64* tail, cons
     for (std::size_t i = 0; i < partWords; i += 2 * blockWords) {
       if (i % (L * L) == 0) end.prefetch(x + i);
       const std::size_t block = (part * partWords + i) / blockWords;
-      for (std::size_t line = 0; line < 2 * tailLength; line += 8) __builtin_prefetch(tail + (block + 16) * tailLength + line);
+      for (std::size_t line = 0; line < 2 * tailLength; line += 8) __builtin_prefetch(tail + (block + tableAhead) * tailLength + line);
       forwardBlocks(values + i, x + i, table, n / blockWords + block, tail + block * tailLength, m, end);
     }
   }

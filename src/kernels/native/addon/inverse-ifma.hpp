@@ -181,8 +181,8 @@ void inverseParts(u32* x, const u32* src, std::size_t n, const u64* table, const
     for (std::size_t i = 0; i < partWords; i += 2 * blockWords) {
       const std::size_t mirrored = blocks - 1 - (part * partWords + i) / blockWords;
       const u64* const at = tail + mirrored * tailLength;
-      for (std::size_t line = 0; line < 2 * tailLength; line += 8) __builtin_prefetch(at - 17 * tailLength + line);
-      for (std::size_t line = 0; line < 2 * blockWords; line += 16) __builtin_prefetch(src + i + 32 * blockWords + line, 0, 2);
+      for (std::size_t line = 0; line < 2 * tailLength; line += 8) __builtin_prefetch(at - (tableAhead + 1) * tailLength + line);
+      for (std::size_t line = 0; line < 2 * blockWords; line += 16) __builtin_prefetch(src + i + sourceAhead * blockWords + line, 0, 2);
       inverseBlocks(values + i, src + i, table, {blocks + mirrored, blocks + mirrored - 1}, {at, at - tailLength}, m);
     }
     for (std::size_t c = 0; c < stride; c += L) {
@@ -222,7 +222,7 @@ void inversePanels(u32* x, std::size_t stride, const u64* table, const Factor* s
 #pragma GCC unroll 16
         for (std::size_t i = 0; i < inner; i++) {
           const u32* const at = x + (r * inner + i) * stride + c;
-          __builtin_prefetch(at + 3 * L, 0, 2);
+          __builtin_prefetch(at + panelsAhead * L, 0, 2);
           v[i] = withOffset<second, 2>(evenWords(V::load(at), m), i, m);
           v[inner + i] = withOffset<second, 2>(oddWords(V::load(at)), i, m);
         }

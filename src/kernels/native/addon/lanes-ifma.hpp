@@ -100,29 +100,21 @@ inline u64 quotient52(u32 w, u32 q) {
 /** Fills the table for q and the primitive 2n-th root ψ. */
 inline void makeTable(u32* table, int logN, u32 q, u32 psi) {
   const u32 n = 1u << logN;
-  // What bit s of an index contributes to the power of ψ.
-  u32 powers[32];
-  for (int s = logN - 1; s >= 0; s--) powers[s] = s == logN - 1 ? psi : multiplyModulo(powers[s + 1], powers[s + 1], q);
+  const Powers powers(logN, q, psi);
   u64* const head = reinterpret_cast<u64*>(table);
-  head[0] = head[1] = 0;
+  head[0] = 1;
   for (u32 k = 1; k < n / width; k++) {
-    const int top = 31 - __builtin_clz(k);
-    const u32 rest = k & ~(1u << top);
-    const u32 w = rest == 0 ? powers[top] : multiplyModulo(static_cast<u32>(head[2 * rest]), powers[top], q);
+    const u32 w = powers.next(k, static_cast<u32>(head[2 * withoutHighestBit(k)]));
     head[2 * k] = w;
     head[2 * k + 1] = quotient52(w, q);
   }
+  head[0] = head[1] = 0;
   u64* tail = head + headLength(logN);
   for (u32 block = 0; block < n / blockWords; block++) {
     for (int s = 0; s < 3; s++) {
-      for (int lane = 0; lane < width; lane++) {
-        // W(k·2^s) of an index k with its highest bit at n/8.
-        const u32 k = n / width + block * width + static_cast<u32>(groupOfLane[lane]);
-        u32 w = 1;
-        for (int bit = 0; k >> bit != 0; bit++) {
-          if ((k >> bit & 1) != 0) w = multiplyModulo(w, powers[bit + s], q);
-        }
-        *tail++ = quotient52(w, q);
+      const u32 ofBlock = powers.at(n / blockWords + block, s + 3);
+      for (const int group : groupOfLane) {
+        *tail++ = quotient52(multiplyModulo(ofBlock, powers.at(static_cast<u32>(group), s), q), q);
       }
     }
   }
@@ -135,6 +127,11 @@ AEGIS_INLINE Factor tailFactor(const u64* tail, int s, const Modulus& m) {
   const Lanes quotient = _mm512_loadu_si512(tail + width * s);
   return {addHigh(splat(1), quotient, m.q), quotient};
 }
+
+/** How far ahead is read, in blocks of the table and of the source, and in panels: found by trying. */
+constexpr std::size_t tableAhead = 16;
+constexpr std::size_t sourceAhead = 32;
+constexpr std::size_t panelsAhead = 3;
 
 /** Words of a part: what is transformed while it stays in the first cache, after stages over panels of columns. */
 constexpr int logPart = 10;

@@ -28,35 +28,48 @@ inline std::size_t headWords(int logN) { return static_cast<std::size_t>(2) << (
 
 inline std::size_t twiddleWords(int logN) { return headWords(logN) + (static_cast<std::size_t>(1) << (logN - 2 * logL)) * tailWords; }
 
+/** The powers W(k) of the primitive 2n-th root ψ. */
+class Powers {
+ public:
+  Powers(int logN, u32 q, u32 psi) : q_(q) {
+    u32 power = psi;
+    for (int bit = logN - 1; bit >= 0; bit--, power = multiplyModulo(power, power, q)) ofBit_[bit] = power;
+  }
+
+  /** W(k) from W of k without its highest bit, which is 1 where nothing is left of it. */
+  u32 next(u32 k, u32 ofRest) const { return multiplyModulo(ofRest, ofBit_[31 - __builtin_clz(k)], q_); }
+
+  /** W(k·2^shift). */
+  u32 at(u32 k, int shift = 0) const {
+    u32 w = 1;
+    for (int bit = 0; k >> bit != 0; bit++) {
+      if ((k >> bit & 1) != 0) w = multiplyModulo(w, ofBit_[bit + shift], q_);
+    }
+    return w;
+  }
+
+ private:
+  u32 q_;
+  /** What each bit of an index contributes: bit s contributes ψ^(n/2^(s+1)). */
+  u32 ofBit_[32] = {};
+};
+
 /** Fills the table for q and the primitive 2n-th root ψ. */
 inline void makeTwiddles(u32* table, int logN, u32 q, u32 psi) {
   const u32 n = 1u << logN;
-  u32 powers[32];
-  powers[logN] = multiplyModulo(psi, psi, q);
-  for (int s = logN - 1; s >= 0; s--) powers[s] = s == logN - 1 ? psi : multiplyModulo(powers[s + 1], powers[s + 1], q);
-  // powers[s] = ψ^(n/2^(s+1)) is what bit s of an index contributes.
-  const auto power = [&](u32 k) {
-    u32 w = 1;
-    for (int s = 0; k >> s != 0; s++) {
-      if ((k >> s & 1) != 0) w = multiplyModulo(w, powers[s], q);
-    }
-    return w;
-  };
-  table[0] = table[1] = 0;
-  table[2] = powers[0];
+  const Powers powers(logN, q, psi);
+  table[0] = 1;
   for (u32 k = 1; k < n >> logL; k++) {
-    // Without its highest bit it is an index that is there already.
-    int top = 31 - __builtin_clz(k);
-    const u32 rest = k & ~(1u << top);
-    const u32 w = rest == 0 ? powers[top] : multiplyModulo(table[2 * rest], powers[top], q);
-    table[2 * k] = w;
-    table[2 * k + 1] = quotient(w, q);
+    table[2 * k] = powers.next(k, table[2 * withoutHighestBit(k)]);
+    table[2 * k + 1] = quotient(table[2 * k], q);
   }
+  table[0] = table[1] = 0;
   u32* tail = table + headWords(logN);
   for (u32 block = 0; block < n >> (2 * logL); block++, tail += tailWords) {
     for (int s = 0; s < logL; s++) {
+      const u32 ofBlock = powers.at((n >> (2 * logL)) + block, s + logL);
       for (u32 lane = 0; lane < L; lane++) {
-        const u32 w = power(((n >> logL) + block * L + lane) << s);
+        const u32 w = multiplyModulo(ofBlock, powers.at(lane, s), q);
         tail[2 * L * s + lane] = w;
         tail[2 * L * s + L + lane] = quotient(w, q);
       }

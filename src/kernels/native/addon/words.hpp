@@ -13,6 +13,8 @@ inline u32 quotient(u32 w, u32 q) { return static_cast<u32>((static_cast<u64>(w)
 
 inline u32 multiplyModulo(u32 a, u32 b, u32 q) { return static_cast<u32>(static_cast<u64>(a) * b % q); }
 
+inline u32 withoutHighestBit(u32 k) { return k & ~(1u << (31 - __builtin_clz(k))); }
+
 /** The lowest `bits` bits of x in reverse. */
 inline u32 reverseBits(u32 x, int bits) {
   u32 reversed = 0;
