@@ -27,7 +27,7 @@ const avx512 = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl"];
 const instructionSets = {
   "avx2.cc": { flags: ["-mavx2"] },
   "avx512.cc": { flags: avx512 },
-  "avx512ifma.cc": { flags: [...avx512, "-mavx512ifma", "-mamx-tile", "-mamx-int8"], macro: "AEGIS_IFMA" },
+  "avx512ifma.cc": { flags: [...avx512, "-mavx512ifma"], macro: "AEGIS_IFMA" },
   "amx.cc": { flags: [...avx512, "-mavx512ifma", "-mamx-tile", "-mamx-int8"], macro: "AEGIS_AMX" },
 };
 

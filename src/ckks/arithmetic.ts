@@ -102,8 +102,16 @@ export class Arithmetic {
     const { ring, parameters } = this.context;
     const moduli = parameters.moduli(level);
     const small = ring.subring(2);
-    const factors = terms.map(([a, factor]) => {
+    for (const [a] of terms) {
       requireDegree("combine", a);
+      if (a.level < level) {
+        throw new AegisError("level", `combine: expected operands at level ${level} or higher, got level ${a.level}`, {
+          operation: "combine",
+          level: a.level,
+        });
+      }
+    }
+    const factors = terms.map(([a, factor]) => {
       const poly = small.zero(moduli, "ntt");
       const residues = this.#integerScalars((factor * scale) / a.scale, moduli);
       small.kernels.addScalar(poly, poly, residues);

@@ -295,4 +295,6 @@ test("a combination has the very words of one multiple after another, and may ha
   evaluator.accumulateConstant(constant, -1);
   using none = evaluator.combine([], -1, like);
   expect(wordsOf(none)).toEqual(wordsOf(constant));
+  using low = evaluator.dropLevel(a, 1);
+  expect(() => evaluator.combine([[low, 1]], 0, like)).toThrow(expect.objectContaining({ code: "level" }));
 });
