@@ -151,20 +151,16 @@ async function examineAll(specs: readonly DeviceSpec[]): Promise<DeviceReport[]>
  * owe its rank to other kernels. What does not work comes last.
  */
 export function fastestFirst(reports: readonly DeviceReport[]): DeviceReport[] {
-  const works = reports.filter(({ nttNsPerCoefficientBit: ns }) => ns !== null);
-  const rank = ({ kind, nttNsPerCoefficientBit: own }: DeviceReport, at: number): number =>
-    kind !== "native"
-      ? (own as number)
-      : Math.min(
-          ...works
-            .slice(at)
-            .flatMap(({ kind, nttNsPerCoefficientBit: ns }) => (kind === "native" ? [ns as number] : [])),
-        );
-  const ranked = works.map((report, at) => ({ report, rank: rank(report, at) }));
-  return [
-    ...ranked.sort((a, b) => a.rank - b.rank).map(({ report }) => report),
-    ...reports.filter((report) => !works.includes(report)),
-  ];
+  const ranks = new Map<DeviceReport, number>();
+  // A native set counts as fast as the fastest of those that follow.
+  let native = Number.MAX_VALUE;
+  for (const report of [...reports].reverse()) {
+    const own = report.nttNsPerCoefficientBit;
+    if (own !== null && report.kind === "native") native = Math.min(native, own);
+    const working = report.kind === "native" ? native : own;
+    ranks.set(report, own === null ? Number.MAX_VALUE : (working as number));
+  }
+  return [...reports].sort((a, b) => (ranks.get(a) as number) - (ranks.get(b) as number));
 }
 
 async function examine(spec: DeviceSpec): Promise<DeviceReport> {

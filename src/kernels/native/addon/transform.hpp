@@ -40,7 +40,7 @@ class Powers {
   u32 next(u32 k, u32 ofRest) const { return multiplyModulo(ofRest, ofBit_[31 - __builtin_clz(k)], q_); }
 
   /** W(k·2^shift). */
-  u32 at(u32 k, int shift = 0) const {
+  u32 at(u32 k, int shift) const {
     u32 w = 1;
     for (int bit = 0; k >> bit != 0; bit++) {
       if ((k >> bit & 1) != 0) w = multiplyModulo(w, ofBit_[bit + shift], q_);
