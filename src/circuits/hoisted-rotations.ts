@@ -10,13 +10,15 @@ export class HoistedRotations implements Disposable {
   readonly slots: number;
   readonly #evaluator: Evaluator;
   readonly #operand: Ciphertext | ExtendedCiphertext;
+  readonly #owned: Disposable | undefined;
   readonly #hoisted: Hoisted;
   readonly #made = new Map<number, ExtendedCiphertext>();
   readonly #hop: number;
   #next: HoistedRotations | undefined;
 
   /**
-   * @param a a ciphertext; or one over QP at `level`, which this object then owns
+   * @param a a ciphertext, which stays as it is while this object lives; or one over QP at `level`, which this object
+   *   then owns
    * @param level to work at, at most a.level
    * @param slots that rotations are modulo, at least a.slots
    * @param hop rotations from this one on are made from the operand rotated by it, hoisted again
@@ -35,11 +37,13 @@ export class HoistedRotations implements Disposable {
     this.slots = slots;
     if (a instanceof ExtendedCiphertext) {
       this.#operand = a;
-      this.#hoisted = evaluator.hoistExtended(a);
+      this.#owned = a;
+      this.#hoisted = evaluator.hoistExtended(a, "later");
     } else {
-      const operand = evaluator.dropLevel(a, level).view({ slots });
+      const operand = (a.level === level ? a : evaluator.dropLevel(a, level)).view({ slots });
       this.#operand = operand;
-      this.#hoisted = evaluator.hoist(operand);
+      this.#owned = a.level === level ? undefined : operand;
+      this.#hoisted = evaluator.hoist(operand, "later");
     }
   }
 
@@ -47,7 +51,7 @@ export class HoistedRotations implements Disposable {
   get(steps: number): ExtendedCiphertext {
     const reduced = reducedSteps(steps, this.slots);
     if (reduced >= this.#hop) {
-      this.#next ??= this.#rotatedByHop();
+      this.#next ??= this.#after(this.#evaluator.rotateExtended(this.#hoisted, this.#hop));
       return this.#next.get(reduced - this.#hop);
     }
     if (reduced === 0 && this.#operand instanceof ExtendedCiphertext) return this.#operand;
@@ -59,18 +63,35 @@ export class HoistedRotations implements Disposable {
     return rotated;
   }
 
-  /** Makes these rotations and frees what making others would need. */
-  makeOnly(steps: readonly number[]): void {
-    const near = steps.filter((k) => k < this.#hop);
-    const far = steps.filter((k) => k >= this.#hop);
-    for (const k of near) this.get(k);
-    if (far.length > 0) this.#next = this.#rotatedByHop();
-    this.#hoisted[Symbol.dispose]();
-    this.#next?.makeOnly(far.map((k) => k - this.#hop));
+  /** Makes the rotations by these steps, those that are not there yet, in one pass over the digits. */
+  make(steps: readonly number[]): void {
+    const far = this.#makeNear(steps);
+    if (far.length > 0) this.#next?.make(far);
   }
 
-  #rotatedByHop(): HoistedRotations {
-    const rotated = this.#evaluator.rotateExtended(this.#hoisted, this.#hop);
+  /** {@link HoistedRotations.make}, and frees what making others would need. */
+  makeOnly(steps: readonly number[]): void {
+    const far = this.#makeNear(steps);
+    this.#hoisted[Symbol.dispose]();
+    this.#next?.makeOnly(far);
+  }
+
+  /** Steps of the others, from `hop` on, which is made as well where there are any. */
+  #makeNear(steps: readonly number[]): number[] {
+    const reduced = [...new Set(steps.map((k) => reducedSteps(k, this.slots)))];
+    const far = reduced.filter((k) => k >= this.#hop);
+    const missing = reduced.filter((k) => k > 0 && k < this.#hop && !this.#made.has(k));
+    if (far.length > 0 && this.#next === undefined) missing.push(this.#hop);
+    for (const [i, rotated] of this.#evaluator.rotateEach(this.#hoisted, missing).entries()) {
+      const k = missing[i] as number;
+      if (k === this.#hop) this.#next = this.#after(rotated);
+      else this.#made.set(k, rotated);
+    }
+    return far.map((k) => k - this.#hop);
+  }
+
+  /** Rotations from here on are made from this one, which is by `hop`. */
+  #after(rotated: ExtendedCiphertext): HoistedRotations {
     return new HoistedRotations(this.#evaluator, rotated, this.level, this.slots, this.#hop);
   }
 
@@ -89,6 +110,6 @@ export class HoistedRotations implements Disposable {
     this.#next?.[Symbol.dispose]();
     for (const rotated of this.#made.values()) rotated[Symbol.dispose]();
     this.#hoisted[Symbol.dispose]();
-    this.#operand[Symbol.dispose]();
+    this.#owned?.[Symbol.dispose]();
   }
 }

@@ -148,6 +148,7 @@ export class LinearTransform implements Disposable {
   /** As {@link applyExtended}, on rotations that several transforms of one operand share. */
   applyRotations(evaluator: Evaluator, rotations: HoistedRotations): ExtendedCiphertext {
     const scale = rotations.scale * this.scale;
+    rotations.make(this.split.babies);
     return this.split.chained
       ? this.#sumChained(evaluator, rotations, scale)
       : this.#sumDirect(evaluator, rotations, scale);

@@ -52,9 +52,9 @@ describe("rotations in two levels", () => {
     const asked = new Set<string>();
     const { context, keys } = fixture;
     const evaluator = new Evaluator(context, {
-      key: (name, at) => {
-        asked.add(name);
-        return keys.key(name, at);
+      keys: (names, at) => {
+        for (const name of names) asked.add(name);
+        return keys.keys(names, at);
       },
     });
     using a = fixture.encrypt(randomVector(slots, 5), level);

@@ -12,7 +12,17 @@ import type { Context } from "./context.ts";
 import { ExtendedCiphertext, Hoisted } from "./extended.ts";
 import { conjugationElement, reducedSteps, rotationElement } from "./galois.ts";
 import type { KeySource, LoadedKey } from "./key-store.ts";
-import { decompose, keyProduct, keyProducts, keySwitch, liftScalars, modDown, modDownRescale } from "./key-switch.ts";
+import {
+  Decomposed,
+  decompose,
+  decomposeLater,
+  keyProduct,
+  keyProducts,
+  keySwitch,
+  liftScalars,
+  modDown,
+  modDownRescale,
+} from "./key-switch.ts";
 import type { KeyName } from "./keys.ts";
 
 export { scaleTolerance } from "./checks.ts";
@@ -66,21 +76,32 @@ export class Evaluator extends Arithmetic {
     return this.#automorphism(a, conjugationElement(this.context.parameters.degree));
   }
 
-  /** Shares the ModUp of all rotations of one ciphertext. */
-  hoist(a: Ciphertext): Hoisted {
+  /**
+   * Shares the ModUp of all rotations of one ciphertext.
+   * @param transforms of its digits: at once, or by the first rotations, while the digits are in the cache. Then `a` stays
+   *   as it is until the last rotation.
+   */
+  hoist(a: Ciphertext, transforms: "now" | "later" = "now"): Hoisted {
     requireDegree("hoist", a);
-    const { parameters } = this.context;
-    return new Hoisted(a, decompose(this.context, a.parts[1] as Poly, a.level, parameters.specialCount));
+    return new Hoisted(a, this.#decompose(a.parts[1] as Poly, a.level, transforms));
   }
 
   /**
    * Shares the ModUp of all rotations of a ciphertext over QP, such as a rotation that is to be rotated
    * further: one ModDown, of part 1; part 0 stays over QP. Of `a` the rotations need part 0 alone.
+   * @param transforms see {@link Evaluator.hoist}
    */
-  hoistExtended(a: ExtendedCiphertext): Hoisted {
+  hoistExtended(a: ExtendedCiphertext, transforms: "now" | "later" = "now"): Hoisted {
+    const down = modDown(this.context, a.parts[1], a.level, this.context.parameters.specialCount);
+    const decomposed = this.#decompose(down, a.level, transforms);
+    if (transforms === "later") return new Hoisted(a, decomposed, down);
+    down.dispose();
+    return new Hoisted(a, decomposed);
+  }
+
+  #decompose(poly: Poly, level: number, transforms: "now" | "later"): Decomposed {
     const { specialCount } = this.context.parameters;
-    using down = modDown(this.context, a.parts[1], a.level, specialCount);
-    return new Hoisted(a, decompose(this.context, down, a.level, specialCount));
+    return (transforms === "now" ? decompose : decomposeLater)(this.context, poly, level, specialCount);
   }
 
   /** A rotation of a hoisted ciphertext. */
@@ -104,21 +125,51 @@ export class Evaluator extends Arithmetic {
 
   /** {@link rotateExtended} of several at one level by the same steps: their key is read once. */
   rotateTogether(hoisted: readonly Hoisted[], steps: number): ExtendedCiphertext[] {
-    const { ciphertext: first } = hoisted[0] as Hoisted;
-    const reduced = reducedSteps(steps, first.slots);
+    const [first] = hoisted as [Hoisted];
+    const reduced = reducedSteps(steps, first.ciphertext.slots);
     if (reduced === 0) return hoisted.map(({ ciphertext }) => this.#unrotated(ciphertext));
-    const element = rotationElement(reduced, this.context.parameters.degree);
-    const key = this.#key(`galois-${element}`, first.level);
-    const factors = hoisted.map(({ ciphertext, digits }) => {
-      if (ciphertext.level !== first.level || ciphertext.slots !== first.slots)
+    const key = this.#key(this.#rotationKey(reduced), first.ciphertext.level);
+    return this.#rotated(hoisted.map((one) => ({ hoisted: one, steps: reduced, key })));
+  }
+
+  /** {@link rotateExtended} by each of these steps, none a multiple of the slots: the digits are read once. */
+  rotateEach(hoisted: Hoisted, steps: readonly number[]): ExtendedCiphertext[] {
+    const { level, slots } = hoisted.ciphertext;
+    const reduced = steps.map((k) => reducedSteps(k, slots));
+    const results: ExtendedCiphertext[] = [];
+    while (results.length < reduced.length) {
+      const left = reduced.slice(results.length);
+      const keys = this.#keys.keys(
+        left.map((k) => this.#rotationKey(k)),
+        level,
+      );
+      results.push(...this.#rotated(keys.map((key, i) => ({ hoisted, steps: left[i] as number, key }))));
+    }
+    return results;
+  }
+
+  /** Rotations at one level by steps that are no multiples of the slots. */
+  #rotated(
+    rotations: readonly { readonly hoisted: Hoisted; readonly steps: number; readonly key: LoadedKey }[],
+  ): ExtendedCiphertext[] {
+    const [first] = rotations as [(typeof rotations)[number]];
+    const { level, slots } = first.hoisted.ciphertext;
+    const factors = rotations.map(({ hoisted: { ciphertext, decomposed }, steps, key }) => {
+      if (ciphertext.level !== level || ciphertext.slots !== slots)
         throw new AegisError("internal", "rotate: ciphertexts that are rotated together differ in level or slots");
       const extended = ciphertext instanceof ExtendedCiphertext;
       const unswitched = extended ? { added: ciphertext.parts[0] } : { lifted: [ciphertext.parts[0]] };
-      return { digits, steps: { ...unswitched, element } };
+      const element = rotationElement(steps, this.context.parameters.degree);
+      return { decomposed, key, steps: { ...unswitched, element } };
     });
-    return keyProducts(this.context, factors, key).map(
-      (parts, i) => new ExtendedCiphertext(parts, first.level, (hoisted[i] as Hoisted).ciphertext.scale, first.slots),
-    );
+    return keyProducts(this.context, factors).map((parts, i) => {
+      const { scale } = (rotations[i] as (typeof rotations)[number]).hoisted.ciphertext;
+      return new ExtendedCiphertext(parts, level, scale, slots);
+    });
+  }
+
+  #rotationKey(steps: number): KeyName {
+    return `galois-${rotationElement(steps, this.context.parameters.degree)}`;
   }
 
   #unrotated(a: Ciphertext | ExtendedCiphertext): ExtendedCiphertext {
@@ -190,9 +241,13 @@ export class Evaluator extends Arithmetic {
    */
   switchSmall(a: Ciphertext, extended: Poly, name: KeyName): Ciphertext {
     const key = this.#key(name, a.level);
-    const digits = this.context.parameters.digitsAt(a.level).map(() => extended);
+    const ranges = this.context.parameters.digitsAt(a.level);
+    const decomposed = new Decomposed(
+      ranges.map(() => extended),
+      ranges,
+    );
     using product = new ExtendedCiphertext(
-      keyProduct(this.context, digits, key, { lifted: [a.parts[0]] }),
+      keyProduct(this.context, { decomposed, key, steps: { lifted: [a.parts[0]] } }),
       a.level,
       a.scale,
       a.slots,
@@ -217,7 +272,7 @@ export class Evaluator extends Arithmetic {
   }
 
   #key(name: KeyName, level: number): LoadedKey {
-    return this.#keys.key(name, level);
+    return this.#keys.keys([name], level)[0] as LoadedKey;
   }
 
   #automorphism(a: Ciphertext, element: number): Ciphertext {

@@ -1,19 +1,24 @@
 /** What key switching shares between operations: hoisted digits, and ciphertexts over QP. */
 import type { Poly } from "../ring/poly.ts";
 import type { Ciphertext } from "./ciphertext.ts";
+import type { Decomposed } from "./key-switch.ts";
 
 /** Gadget digits of a ciphertext's second part, shared by its rotations. The ciphertext is not owned. */
 export class Hoisted implements Disposable {
   readonly ciphertext: Ciphertext | ExtendedCiphertext;
-  readonly digits: readonly Poly[];
+  readonly decomposed: Decomposed;
+  readonly #down: Poly | undefined;
 
-  constructor(ciphertext: Ciphertext | ExtendedCiphertext, digits: readonly Poly[]) {
+  /** @param down what the digits were made of, where it is no part of the ciphertext; owned from here on */
+  constructor(ciphertext: Ciphertext | ExtendedCiphertext, decomposed: Decomposed, down?: Poly) {
     this.ciphertext = ciphertext;
-    this.digits = digits;
+    this.decomposed = decomposed;
+    this.#down = down;
   }
 
   [Symbol.dispose](): void {
-    for (const digit of this.digits) digit.dispose();
+    this.decomposed[Symbol.dispose]();
+    this.#down?.dispose();
   }
 }
 

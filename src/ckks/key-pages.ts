@@ -55,12 +55,28 @@ export class KeyPages {
     this.#resident.delete(name);
   }
 
-  /** The resident key that will be missed last, other than `kept`. */
-  victim(kept?: KeyName): KeyName | undefined {
+  /** Whether a use of a key of `bytes` bytes would leave all of `kept` where they are. */
+  spares(kept: readonly KeyName[], name: KeyName, level: number, bytes: number): boolean {
+    const present = this.#resident.get(name);
+    if (present !== undefined && present.level >= level) return true;
+    let total = this.#bytes - (present?.bytes ?? 0) + bytes;
+    const gone = [name];
+    while (total > this.#budget) {
+      const victim = this.victim(gone);
+      if (victim === undefined) return true;
+      if (kept.includes(victim)) return false;
+      total -= this.#resident.get(victim)?.bytes ?? 0;
+      gone.push(victim);
+    }
+    return true;
+  }
+
+  /** The resident key that will be missed last, other than those `kept`. */
+  victim(kept: readonly KeyName[] = []): KeyName | undefined {
     let victim: KeyName | undefined;
     let furthest = -1;
     for (const name of this.#resident.keys()) {
-      if (name === kept) continue;
+      if (kept.includes(name)) continue;
       if (this.#order === undefined) return name;
       const distance = this.#order.distance(name);
       if (distance > furthest) {

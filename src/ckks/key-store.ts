@@ -8,7 +8,7 @@
  * process read the other half where it is, if threads share it.
  */
 import { AegisError } from "../base/errors.ts";
-import type { Limbs } from "../kernels/backend.ts";
+import type { Limbs, RingKernels } from "../kernels/backend.ts";
 import { Poly } from "../ring/poly.ts";
 import type { Context } from "./context.ts";
 import { KeyPages } from "./key-pages.ts";
@@ -32,8 +32,11 @@ export interface BlankKey extends LoadedKey {
 
 /** Where an evaluator gets its keys. */
 export interface KeySource {
-  /** The named key, usable at `level`. Throws `key` when there is none. The result is valid until the next call. */
-  key(name: KeyName, level: number): LoadedKey;
+  /**
+   * The named keys, usable at `level`: the first at least, and as many of the others in turn as are held at the same
+   * time. Valid until the next call. Throws `key` when there is none of a name.
+   */
+  keys(names: readonly KeyName[], level: number): readonly LoadedKey[];
 }
 
 export interface KeyStoreOptions {
@@ -50,8 +53,8 @@ export class KeyStore implements KeySource, Disposable {
   readonly #loaded = new Map<KeyName, LoadedKey>();
   readonly #pages: KeyPages;
   readonly #endPressure: () => void;
-  /** The key given out last, which may be in use. */
-  #current: KeyName | undefined;
+  /** The keys given out last, which may be in use. */
+  #current: readonly KeyName[] = [];
 
   constructor(context: Context, options: KeyStoreOptions = {}) {
     this.#context = context;
@@ -89,19 +92,22 @@ export class KeyStore implements KeySource, Disposable {
     return { stored, resident: this.residentBytes };
   }
 
-  key(name: KeyName, level: number): LoadedKey {
-    const key = this.#entries.get(name);
-    if (key === undefined || key.level < level) {
-      const got = key === undefined ? "there is none" : `the one held serves levels up to ${key.level}`;
-      throw new AegisError("key", `key ${name} at level ${level} is needed, but ${got}`, {
-        level,
-        hint: "generate the keys that the program lists and add them to the key store",
-      });
+  keys(names: readonly KeyName[], level: number): readonly LoadedKey[] {
+    const given: LoadedKey[] = [];
+    this.#current = [];
+    for (const name of names) {
+      const entry = this.#entry(name, level);
+      // Paging goes as if keys were asked for one by one: what would push out one of these waits for the next call.
+      if (given.length > 0 && !this.#pages.spares(this.#current, name, level, this.#layout(entry, level).bytes)) break;
+      this.#current = [...this.#current, name];
+      given.push(this.#use(entry, level));
     }
-    this.#current = name;
-    if (this.#pages.use(name, level)) return this.#loaded.get(name) as LoadedKey;
-    this.#evict(name);
-    return this.#load(key, level);
+    return given;
+  }
+
+  /** One key; see {@link KeySource.keys}. */
+  key(name: KeyName, level: number): LoadedKey {
+    return this.keys([name], level)[0] as LoadedKey;
   }
 
   /** Frees all loaded keys and forgets the rest. */
@@ -115,14 +121,36 @@ export class KeyStore implements KeySource, Disposable {
     this.dispose();
   }
 
+  #entry(name: KeyName, level: number): EvaluationKey {
+    const key = this.#entries.get(name);
+    if (key === undefined || key.level < level) {
+      const got = key === undefined ? "there is none" : `the one held serves levels up to ${key.level}`;
+      throw new AegisError("key", `key ${name} at level ${level} is needed, but ${got}`, {
+        level,
+        hint: "generate the keys that the program lists and add them to the key store",
+      });
+    }
+    return key;
+  }
+
+  #use(key: EvaluationKey, level: number): LoadedKey {
+    if (this.#pages.use(key.name, level)) return this.#loaded.get(key.name) as LoadedKey;
+    this.#evict(key.name);
+    return this.#load(key, level);
+  }
+
+  /** Whether the stored half is read where it is, and the bytes that a key then takes in backend memory. */
+  #layout(key: EvaluationKey, level: number): { reach: RingKernels["reach"]; bytes: number } {
+    const all = residentKeyBytes(this.#context, level, key.specialCount);
+    const reach = key.b.every(isShared) ? this.#context.ring.kernels.reach : undefined;
+    return { reach, bytes: reach === undefined ? all : Math.round(all / 2) };
+  }
+
   #load(key: EvaluationKey, level: number): LoadedKey {
-    const { parameters } = this.#context;
+    const { parameters, ring } = this.#context;
     const moduli = keyModuli(this.#context, level, key.specialCount);
     const digits = parameters.digitsAt(level).length;
-    const { kernels, degree } = this.#context.ring;
-    const all = residentKeyBytes(this.#context, level, key.specialCount);
-    const reach = key.b.every(isShared) ? kernels.reach : undefined;
-    const bytes = reach === undefined ? all : Math.round(all / 2);
+    const { reach, bytes } = this.#layout(key, level);
     for (const victim of this.#pages.room(bytes)) this.#evict(victim);
     this.#pages.add(key.name, level, bytes);
     const a: Poly[] = [];
@@ -140,7 +168,7 @@ export class KeyStore implements KeySource, Disposable {
       this.#pages.remove(key.name);
       throw error;
     }
-    const bStride = reach === undefined ? undefined : 4 * degree;
+    const bStride = reach === undefined ? undefined : 4 * ring.degree;
     const loaded: LoadedKey = { level, specialCount: key.specialCount, a, b, bStride };
     this.#loaded.set(key.name, loaded);
     return loaded;

@@ -6,7 +6,7 @@
  * All polynomials are in NTT domain at the interfaces. "Extended" means over the basis QP,
  * special primes first.
  */
-import type { DigitSource, KeyProduct, Limbs } from "../kernels/backend.ts";
+import type { KeyProduct, Limbs } from "../kernels/backend.ts";
 import type { Poly } from "../ring/poly.ts";
 import type { Context } from "./context.ts";
 import type { LoadedKey } from "./key-store.ts";
@@ -47,8 +47,36 @@ function raiseDigits(context: Context, poly: Limbs, level: number, specialCount:
   });
 }
 
+/** A polynomial over Q decomposed at `level`, its digits over QP. */
+export class Decomposed implements Disposable {
+  readonly digits: readonly Poly[];
+  readonly #poly: Limbs | undefined;
+  readonly #ranges: readonly (readonly [number, number])[];
+  #transformed = false;
+
+  /** @param poly where digits are in coefficient domain: what they were made of, with their own limbs in NTT domain */
+  constructor(digits: readonly Poly[], ranges: readonly (readonly [number, number])[], poly?: Limbs) {
+    this.digits = digits;
+    this.#ranges = ranges;
+    this.#poly = poly;
+  }
+
+  /** Digits and source for the next product: the first one transforms the digits. */
+  take(): Pick<KeyProduct, "digits" | "source"> {
+    const { digits } = this;
+    if (this.#poly === undefined) return { digits, source: undefined };
+    const source = { poly: this.#poly, ranges: this.#ranges, transformed: this.#transformed };
+    this.#transformed = true;
+    return { digits, source };
+  }
+
+  [Symbol.dispose](): void {
+    for (const digit of this.digits) digit.dispose();
+  }
+}
+
 /** ModUp: the gadget digits of a polynomial at `level`, each extended to QP. */
-export function decompose(context: Context, poly: Limbs, level: number, specialCount: number): Poly[] {
+export function decompose(context: Context, poly: Limbs, level: number, specialCount: number): Decomposed {
   const { ring, parameters } = context;
   const ranges = parameters.digitsAt(level);
   const digits = raiseDigits(context, poly, level, specialCount);
@@ -60,29 +88,28 @@ export function decompose(context: Context, poly: Limbs, level: number, specialC
     ring.kernels.copy(own, { address: poly.address + from * ring.kernels.limbStride, moduli: own.moduli });
     digit.domain = "ntt";
   }
-  return digits;
+  return new Decomposed(digits, ranges);
 }
 
-/** Σ_d digit_d · key_d: two extended polynomials (parts 0 and 1). */
-export function keyProduct(
-  context: Context,
-  digits: readonly Poly[],
-  key: LoadedKey,
-  steps: ProductSteps = {},
-): readonly [Poly, Poly] {
-  return (keyProducts(context, [{ digits, steps }], key) as [readonly [Poly, Poly]])[0];
+/**
+ * ModUp whose digits are transformed by the first product that reads them, limb by limb, while they are in the cache.
+ * `poly` stays as it is until the last product.
+ */
+export function decomposeLater(context: Context, poly: Limbs, level: number, specialCount: number): Decomposed {
+  // Where transforms are exchanges, they are made for all limbs together.
+  if (context.exchanges.inTransforms) return decompose(context, poly, level, specialCount);
+  const digits = raiseDigits(context, poly, level, specialCount);
+  return new Decomposed(digits, context.parameters.digitsAt(level), poly);
 }
 
-/** {@link keyProduct} of several decomposed polynomials at one level with one key, whose limbs stay in the cache. */
-export function keyProducts(
-  context: Context,
-  factors: readonly { readonly digits: readonly Poly[]; readonly steps: ProductSteps }[],
-  key: LoadedKey,
-): (readonly [Poly, Poly])[] {
-  return multiplyByKey(context, factors, key);
+/** A factor of a product with a key. */
+export interface KeyFactor {
+  readonly decomposed: Decomposed;
+  readonly key: LoadedKey;
+  readonly steps?: ProductSteps;
 }
 
-/** ModUp and {@link keyProduct} of one polynomial at `level` in one. */
+/** ModUp and product of one polynomial at `level` in one. */
 export function keySwitch(
   context: Context,
   poly: Limbs,
@@ -90,39 +117,32 @@ export function keySwitch(
   key: LoadedKey,
   steps: ProductSteps = {},
 ): readonly [Poly, Poly] {
-  const { parameters } = context;
-  const { specialCount } = key;
-  if (context.exchanges.inTransforms) {
-    const digits = decompose(context, poly, level, specialCount);
-    const parts = keyProduct(context, digits, key, steps);
-    for (const digit of digits) digit.dispose();
-    return parts;
-  }
-  // A limb of a digit is transformed when it is multiplied, while it is in the cache.
-  const digits = raiseDigits(context, poly, level, specialCount);
-  const source = { poly, ranges: parameters.digitsAt(level) };
-  const [parts] = multiplyByKey(context, [{ digits, steps, source }], key);
-  for (const digit of digits) digit.dispose();
-  return parts as readonly [Poly, Poly];
+  using decomposed = decomposeLater(context, poly, level, key.specialCount);
+  return keyProduct(context, { decomposed, key, steps });
 }
 
-function multiplyByKey(
-  context: Context,
-  factors: readonly { readonly digits: readonly Poly[]; readonly steps: ProductSteps; readonly source?: DigitSource }[],
-  key: LoadedKey,
-): (readonly [Poly, Poly])[] {
+/** Σ_d digit_d · key_d: two extended polynomials (parts 0 and 1). */
+export function keyProduct(context: Context, factor: KeyFactor): readonly [Poly, Poly] {
+  return (keyProducts(context, [factor]) as [readonly [Poly, Poly]])[0];
+}
+
+/** {@link keyProduct} of several at one level: those that follow one another find digits or a key that they share in the cache. */
+export function keyProducts(context: Context, factors: readonly KeyFactor[]): (readonly [Poly, Poly])[] {
   const { ring } = context;
-  const { specialCount } = key;
-  const basis = ((factors[0] as (typeof factors)[number]).digits[0] as Poly).moduli;
+  const [first] = factors as [KeyFactor];
+  const { specialCount } = first.key;
+  const basis = (first.decomposed.digits[0] as Poly).moduli;
   const products: KeyProduct[] = [];
   const results: (readonly [Poly, Poly])[] = [];
-  for (const { digits, steps, source } of factors) {
+  for (const { decomposed, key, steps = {} } of factors) {
     const { lifted, added, element, into } = steps;
     const result = into ?? ([ring.poly(basis, "ntt"), ring.poly(basis, "ntt")] as const);
     results.push(result);
+    const { digits, source } = decomposed.take();
     products.push({
       digits,
       source,
+      key,
       lifted: [lifted?.[0], lifted?.[1]],
       added,
       element: element ?? 1,
@@ -131,13 +151,7 @@ function multiplyByKey(
     });
   }
   const liftScalarsOfQ = liftScalars(context, basis.slice(specialCount), specialCount);
-  ring.kernels.keyProducts(products, {
-    b: key.b,
-    a: key.a,
-    bStride: key.bStride,
-    specialCount,
-    liftScalars: liftScalarsOfQ,
-  });
+  ring.kernels.keyProducts(products, { specialCount, liftScalars: liftScalarsOfQ });
   return results;
 }
 

@@ -102,6 +102,8 @@ export interface DigitSource {
   readonly poly: Limbs;
   /** Limbs of `poly` that each digit is made of, from (inclusive) to (exclusive). */
   readonly ranges: readonly (readonly [number, number])[];
+  /** Whether a product before this one, of the same call or of another, has transformed the digits. */
+  readonly transformed: boolean;
 }
 
 /**
@@ -110,9 +112,13 @@ export interface DigitSource {
  * is put into dst, or added to it.
  */
 export interface KeyProduct {
-  /** Over QP, special primes first. In NTT domain; with a source, in coefficient domain and of no use afterwards. */
+  /**
+   * Over QP, special primes first, in NTT domain. With a source their own limbs are never read, and the others are in
+   * coefficient domain until a product has transformed them in place.
+   */
   readonly digits: readonly Limbs[];
   readonly source?: DigitSource | undefined;
+  readonly key: SwitchingKeyLimbs;
   /** Polynomials over Q for each part. */
   readonly lifted: readonly [Limbs | undefined, Limbs | undefined];
   /** Over QP. */
@@ -131,6 +137,10 @@ export interface SwitchingKeyLimbs {
   readonly a: readonly Limbs[];
   /** Bytes from one limb of `b` to the next where these are words that the kernels only {@link RingKernels.reach}. */
   readonly bStride?: number | undefined;
+}
+
+/** The basis QP of key-switch products. */
+export interface KeyBasis {
   readonly specialCount: number;
   /** P mod q for each limb of Q. */
   readonly liftScalars: Uint32Array;
@@ -219,8 +229,11 @@ export interface RingKernels {
    * the time where a sum alone would read everything from memory.
    */
   multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void;
-  /** The key-switch products of polynomials over one basis with one key: see {@link KeyProduct}. */
-  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void;
+  /**
+   * Key-switch products over one basis, each of as many digits: see {@link KeyProduct}. They are made limb by limb, so
+   * that those which follow one another find what they share in the cache: a key, or digits.
+   */
+  keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void;
   /**
    * dst = (a − NTT(b))·s with one plain residue s per limb: the tail of ModDown and rescale. `b` is in coefficient
    * domain and of no use afterwards; dst may be a.

@@ -595,7 +595,9 @@ describe.each([2, 3, 5, 9])("key-switch products at degree 2^%i", (logN) => {
       const liftScalars = Uint32Array.from(own, (m) => fillings[name](1, moduli[m], 0));
       // Where a backend reads keys where they are, all products are made with such a key too.
       const stored = b.map((limbs) => Uint32Array.from(readAll(ring, limbs).flatMap((words) => [...words])));
-      const key = { a, b, specialCount: special, liftScalars };
+      const basis = { specialCount: special, liftScalars };
+      const key = { a, b };
+      const other = { a: polys(2), b: polys(2) };
       const reached =
         ring.reach === undefined
           ? key
@@ -609,24 +611,32 @@ describe.each([2, 3, 5, 9])("key-switch products at degree 2^%i", (logN) => {
         const dst = polys(2) as [Limbs, Limbs];
         results.push(...dst);
         const none = { lifted: [undefined, undefined] as const, added: undefined, element: 1, accumulates: false };
-        return { digits: polys(2), ...none, dst, ...changes };
+        return { digits: polys(2), key, ...none, dst, ...changes };
       };
       const [poly] = polys(1, own);
       const [lifted0, lifted1] = polys(2, own);
       const [added] = polys(1);
-      const source = { poly, ranges };
+      const source = { poly, ranges, transformed: false };
       for (const element of [1, 5, 2 ** (logN + 1) - 1]) {
         for (const accumulates of [false, true]) {
+          const shared = { digits: polys(2), source, accumulates };
+          const after = { ...shared, source: { ...source, transformed: true } };
           ring.keyProducts(
             [
               product({ element, accumulates }),
               product({ element: 5, accumulates, source, lifted: [lifted0, lifted1], added }),
+              product({ ...shared, element }),
+              product({ ...after, element: 3, key: other, added }),
+              product({ ...after, element: 1 }),
               product({ element: 1, accumulates, lifted: [lifted0, undefined] }),
               product({ element, accumulates, added }),
             ],
-            key,
+            basis,
           );
-          ring.keyProducts([product({ element, accumulates }), product({ element, accumulates, added })], reached);
+          // Digits stay transformed after the call.
+          ring.keyProducts([product({ ...after, element, lifted: [lifted0, lifted1] })], basis);
+          const at = { element, accumulates, key: reached };
+          ring.keyProducts([product(at), product({ ...at, added })], basis);
         }
       }
       const [x, y, z] = [...polys(1), ...polys(1), ...polys(1)];

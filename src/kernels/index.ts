@@ -6,6 +6,7 @@ export type {
   Backend,
   ConversionTable,
   DigitSource,
+  KeyBasis,
   KeyProduct,
   Limbs,
   MemoryReport,

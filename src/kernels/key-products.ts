@@ -5,25 +5,21 @@
  * This is the loop around the kernels that takes most of a run. Objects here have one shape whatever is
  * asked for: else compilers specialise it again and again, on cores that devices are working on.
  */
-import type { DigitSource, KeyProduct, Limbs, RingKernels, SwitchingKeyLimbs } from "./backend.ts";
+import type { DigitSource, KeyBasis, KeyProduct, Limbs, RingKernels, SwitchingKeyLimbs } from "./backend.ts";
 import { limbOf } from "./limbs.ts";
 
 /** {@link RingKernels.keyProducts} by the other kernels. */
-export function keyProductsByLimbs(
-  kernels: RingKernels,
-  products: readonly KeyProduct[],
-  key: SwitchingKeyLimbs,
-): void {
+export function keyProductsByLimbs(kernels: RingKernels, products: readonly KeyProduct[], basis: KeyBasis): void {
   const [first] = products;
   if (first === undefined) return;
-  const basis = (first.digits[0] as Limbs).moduli;
+  const { moduli } = first.digits[0] as Limbs;
   const factors = products.map((product) => new Factor(product));
   const scratch = kernels.allocate(scratchLimbs);
   try {
-    const limbs = new LimbProducts(kernels, key, scratch);
-    for (let i = 0; i < basis.length; i++) {
+    const limbs = new LimbProducts(kernels, basis, scratch);
+    for (let i = 0; i < moduli.length; i++) {
       limbs.begin(i);
-      for (let f = 0; f < factors.length; f++) limbs.multiply(factors[f] as Factor, f === 0);
+      for (let f = 0; f < factors.length; f++) limbs.multiply(factors[f] as Factor);
     }
   } finally {
     kernels.release(scratch, scratchLimbs);
@@ -34,11 +30,11 @@ export function keyProductsByLimbs(
 export function keyProductsTogether(
   kernels: RingKernels,
   products: readonly KeyProduct[],
-  { a, b, specialCount, liftScalars }: SwitchingKeyLimbs,
+  { specialCount, liftScalars }: KeyBasis,
 ): void {
   const [first] = products;
   if (first === undefined) return;
-  const basis = (first.digits[0] as Limbs).moduli;
+  const { moduli: basis } = first.digits[0] as Limbs;
   const count = first.digits.length;
   const from = (view: Limbs, start: number, end: number): Limbs => ({
     address: view.address + start * kernels.limbStride,
@@ -51,14 +47,15 @@ export function keyProductsTogether(
     return { address, moduli: basis };
   };
   try {
-    for (const { digits, source } of products) if (source !== undefined) transformDigits(digits, source);
+    for (const { digits, source } of products)
+      if (source !== undefined && !source.transformed) transformDigits(digits, source);
     // A key of a higher level has more limbs than the product.
     const half = (list: readonly Limbs[]): Limbs[] =>
       list.slice(0, count).map(({ address }) => ({ address, moduli: basis }));
-    const sums = products.map(({ digits, element, accumulates, dst }) => ({
+    const sums = products.map(({ digits, key, element, accumulates, dst }) => ({
       dst: element === 1 && !accumulates ? dst : [scratch(), scratch()],
       a: digits,
-      b: [half(b), half(a)],
+      b: [half(key.b), half(key.a)],
     }));
     kernels.multiplySums(sums, false, 0);
     const own = basis.slice(specialCount);
@@ -119,6 +116,7 @@ const scratchLimbs = 4;
 class Factor {
   readonly digits: readonly Limbs[];
   readonly source: DigitSource | undefined;
+  readonly key: SwitchingKeyLimbs;
   readonly lifted0: Limbs | undefined;
   readonly lifted1: Limbs | undefined;
   readonly added: Limbs | undefined;
@@ -127,9 +125,10 @@ class Factor {
   readonly dst0: Limbs;
   readonly dst1: Limbs;
 
-  constructor({ digits, source, lifted, added, element, accumulates, dst }: KeyProduct) {
+  constructor({ digits, source, key, lifted, added, element, accumulates, dst }: KeyProduct) {
     this.digits = digits;
     this.source = source;
+    this.key = key;
     this.lifted0 = lifted[0];
     this.lifted1 = lifted[1];
     this.added = added;
@@ -143,18 +142,20 @@ class Factor {
 /** Works one limb at a time; lists of operands are the same ones for every limb. */
 class LimbProducts {
   readonly #kernels: RingKernels;
-  readonly #key: SwitchingKeyLimbs;
+  readonly #basis: KeyBasis;
   readonly #scratch: number;
   readonly #digits: Limbs[];
   readonly #keyB: Limbs[];
   readonly #keyA: Limbs[];
   #limb = 0;
+  /** The key whose present limbs are listed. */
+  #key: SwitchingKeyLimbs | undefined;
   #moduli: readonly number[] = [];
 
   /** @param scratch address of {@link scratchLimbs} limbs */
-  constructor(kernels: RingKernels, key: SwitchingKeyLimbs, scratch: number) {
+  constructor(kernels: RingKernels, basis: KeyBasis, scratch: number) {
     this.#kernels = kernels;
-    this.#key = key;
+    this.#basis = basis;
     this.#scratch = scratch;
     this.#digits = [];
     this.#keyB = [];
@@ -163,23 +164,19 @@ class LimbProducts {
 
   /** Goes on to limb i. */
   begin(i: number): void {
-    const { a, b } = this.#key;
     this.#limb = i;
-    for (let d = 0; d < b.length; d++) {
-      this.#keyB[d] = limbOf(this.#kernels, b[d] as Limbs, i);
-      this.#keyA[d] = limbOf(this.#kernels, a[d] as Limbs, i);
-    }
-    this.#moduli = (this.#keyB[0] as Limbs).moduli;
+    this.#key = undefined;
   }
 
-  /** @param streamed whether the key's limbs are read for the first time */
-  multiply(factor: Factor, streamed: boolean): void {
+  multiply(factor: Factor): void {
     const kernels = this.#kernels;
     const i = this.#limb;
     const count = factor.digits.length;
-    // A polynomial may have fewer digits than a key of a higher level.
-    this.#digits.length = this.#keyB.length = this.#keyA.length = count;
+    this.#digits.length = count;
+    const streamed = this.#key !== factor.key;
+    if (streamed) this.#list(factor.key, count);
     for (let d = 0; d < count; d++) this.#digits[d] = this.#digit(factor, d);
+    this.#moduli = (this.#keyB[0] as Limbs).moduli;
     const target0 = limbOf(kernels, factor.dst0, i);
     const target1 = limbOf(kernels, factor.dst1, i);
     const direct = factor.element === 1 && !factor.accumulates;
@@ -194,21 +191,31 @@ class LimbProducts {
     this.#place(target1, product1, factor, 3);
   }
 
+  /** The present limbs of a key, which may have more digits when it serves higher levels. */
+  #list(key: SwitchingKeyLimbs, count: number): void {
+    this.#key = key;
+    this.#keyB.length = this.#keyA.length = count;
+    for (let d = 0; d < count; d++) {
+      this.#keyB[d] = limbOf(this.#kernels, key.b[d] as Limbs, this.#limb);
+      this.#keyA[d] = limbOf(this.#kernels, key.a[d] as Limbs, this.#limb);
+    }
+  }
+
   /** The present limb of digit d, in NTT domain. */
   #digit({ digits, source }: Factor, d: number): Limbs {
     const i = this.#limb;
     if (source === undefined) return limbOf(this.#kernels, digits[d] as Limbs, i);
     const range = source.ranges[d] as readonly [number, number];
-    const own = i - this.#key.specialCount;
+    const own = i - this.#basis.specialCount;
     if (own >= range[0] && own < range[1]) return limbOf(this.#kernels, source.poly, own);
     const limb = limbOf(this.#kernels, digits[d] as Limbs, i);
-    this.#kernels.forwardNtt(limb);
+    if (!source.transformed) this.#kernels.forwardNtt(limb);
     return limb;
   }
 
   /** Adds P times a polynomial over Q. */
   #lift(product: Limbs, lifted: Limbs | undefined): void {
-    const { specialCount, liftScalars } = this.#key;
+    const { specialCount, liftScalars } = this.#basis;
     const own = this.#limb - specialCount;
     if (lifted === undefined || own < 0) return;
     this.#kernels.multiplyScalarAdd(product, limbOf(this.#kernels, lifted, own), liftScalars.subarray(own, own + 1));

@@ -160,16 +160,15 @@ class Checked {
     const own = all.slice(2);
     const overQ: Limbs = { address: c.address, moduli: own };
     const digits = [this.#filled(all), this.#filled(all)];
-    const dst = [this.#filled(all), this.#filled(all)] as const;
-    const source = { poly: overQ, ranges: [[0, 2] as const, [2, 3] as const] };
+    const [dst, again] = [this.#filledPair(all), this.#filledPair(all)];
+    const source = { poly: overQ, ranges: [[0, 2] as const, [2, 3] as const], transformed: false };
     const liftScalars = Uint32Array.from(own, (m) => (ring.moduli[m] as number) - 3);
-    ring.keyProducts([{ digits, source, lifted: [overQ, undefined], added: a, element: 5, accumulates: true, dst }], {
-      b: [a, b],
-      a: [b, c],
-      specialCount: 2,
-      liftScalars,
-    });
-    for (const limbs of dst) this.#note(limbs);
+    const key = { b: [a, b], a: [b, c] };
+    const product = { digits, source, key, lifted: [overQ, undefined] as const, added: a, element: 5, accumulates: true };
+    // Once more with another key, on digits that are transformed.
+    const other = { source: { ...source, transformed: true }, key: { b: key.a, a: key.b }, element: 3, dst: again };
+    ring.keyProducts([{ ...product, dst }, { ...product, ...other }], { specialCount: 2, liftScalars });
+    for (const limbs of [...dst, ...again]) this.#note(limbs);
     ring.subtractTransformed(
       dst[0],
       a,
@@ -177,6 +176,10 @@ class Checked {
       Uint32Array.from(ring.moduli, (q) => q - 5),
     );
     this.#note(dst[0]);
+  }
+
+  #filledPair(moduli: readonly number[]): readonly [Limbs, Limbs] {
+    return [this.#filled(moduli), this.#filled(moduli)];
   }
 
   /** New limbs of values that random tests miss, and random ones. */

@@ -99,7 +99,7 @@ export class Samples {
     const before = this.#backend.memory().used;
     const results = executeOperation(environment, this.#program, operation, inputs, constants, part);
     const workspace = Math.max(0, this.#backend.memory().peak - before);
-    for (const name of giantKeys(this.#program, operation, this.#context)) keys.key(name, operation.level as number);
+    keys.keys(giantKeys(this.#program, operation, this.#context), operation.level as number);
     for (const a of [...inputs, ...results].flat()) a?.dispose();
     keys.dispose();
     const giants = operation.kind === "scores" ? giantsOf(geometry, part.outputs[0] as readonly number[]) : 0;

@@ -20,11 +20,14 @@ export class CountingKeys implements KeySource {
     this.#keys = keys;
   }
 
-  key(name: KeyName, level: number): LoadedKey {
-    this.#switches++;
-    if (name === "relinearisation") this.#multiplications++;
-    else if (name.startsWith("galois-")) this.#rotations++;
-    return this.#keys.key(name, level);
+  keys(names: readonly KeyName[], level: number): readonly LoadedKey[] {
+    const keys = this.#keys.keys(names, level);
+    for (const name of names.slice(0, keys.length)) {
+      this.#switches++;
+      if (name === "relinearisation") this.#multiplications++;
+      else if (name.startsWith("galois-")) this.#rotations++;
+    }
+    return keys;
   }
 
   get uses(): KeyUses {

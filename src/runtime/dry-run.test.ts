@@ -35,9 +35,9 @@ class WatchedKeys implements KeySource {
     this.#source = source;
   }
 
-  key(name: KeyName, level: number): LoadedKey {
-    this.levels.set(name, Math.max(level, this.levels.get(name) ?? 0));
-    return this.#source.key(name, level);
+  keys(names: readonly KeyName[], level: number): readonly LoadedKey[] {
+    for (const name of names) this.levels.set(name, Math.max(level, this.levels.get(name) ?? 0));
+    return this.#source.keys(names, level);
   }
 }
 

@@ -123,11 +123,12 @@ export class LazyKeys implements KeySource {
     this.store.add(key);
   }
 
-  key(name: KeyName, level: number): LoadedKey {
-    if (!this.#held.has(name)) {
+  keys(names: readonly KeyName[], level: number): readonly LoadedKey[] {
+    for (const name of names) {
+      if (this.#held.has(name)) continue;
       if (name === "relinearisation") this.add(this.#generator.relinearisationKey(this.#secret));
       else this.add(this.#generator.galoisKey(this.#secret, Number(name.slice("galois-".length))));
     }
-    return this.store.key(name, level);
+    return this.store.keys(names, level);
   }
 }

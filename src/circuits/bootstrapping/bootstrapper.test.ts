@@ -130,9 +130,9 @@ describe.each([
     expect(new Set(keys).size).toBe(keys.length);
     const asked = new Map<string, number>();
     const store = {
-      key: (keyName: Parameters<KeyStore["key"]>[0], level: number) => {
-        asked.set(keyName, Math.max(level, asked.get(keyName) ?? 0));
-        return fixture.keys.key(keyName, level);
+      keys: (names: Parameters<KeyStore["keys"]>[0], level: number) => {
+        for (const keyName of names) asked.set(keyName, Math.max(level, asked.get(keyName) ?? 0));
+        return fixture.keys.keys(names, level);
       },
     };
     const evaluator = new Evaluator(fixture.context, store);

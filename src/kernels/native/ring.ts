@@ -6,12 +6,12 @@
 import {
   type Backend,
   type ConversionTable,
+  type KeyBasis,
   type KeyProduct,
   type Limbs,
   limbPadding,
   type ProductSums,
   type RingKernels,
-  type SwitchingKeyLimbs,
   streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs } from "../key-products.ts";
@@ -181,37 +181,37 @@ export class NativeRing implements RingKernels {
     if (sums.length > 0) flush(((sums[0] as ProductSums).dst[0] as Limbs).moduli, accumulate);
   }
 
-  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
+  keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void {
     const { mailbox } = this.#core;
     const [first] = products;
     if (first === undefined) return;
     const { moduli } = first.digits[0] as Limbs;
     const count = first.digits.length;
     if (this.logN < leastFusedLogN) {
-      keyProductsByLimbs(this, products, key);
+      keyProductsByLimbs(this, products, basis);
       return;
     }
-    const most = Math.floor((mailboxLength - listAt - 2 * count) / (3 * count + 9));
+    const most = Math.floor((mailboxLength - listAt) / (5 * count + 11));
     if (products.length > most) {
-      this.keyProducts(products.slice(0, most), key);
-      this.keyProducts(products.slice(most), key);
+      this.keyProducts(products.slice(0, most), basis);
+      this.keyProducts(products.slice(most), basis);
       return;
     }
     this.#prepareTransforms(moduli);
     const tables = products.map(({ element }) => (element === 1 ? 0 : this.#core.permutation(this.logN, element)));
-    mailbox.set(key.liftScalars, perLimbAt);
+    mailbox.set(basis.liftScalars, perLimbAt);
     let at = listAt;
-    for (let d = 0; d < count; d++) {
-      mailbox[at++] = (key.b[d] as Limbs).address;
-      mailbox[at++] = (key.a[d] as Limbs).address;
-    }
-    for (const [f, { digits, source, lifted, added, element, accumulates, dst }] of products.entries()) {
-      for (const digit of digits) mailbox[at++] = digit.address;
-      mailbox[at++] = source?.poly.address ?? -1;
+    for (const [f, { digits, source, key, lifted, added, element, accumulates, dst }] of products.entries()) {
       for (let d = 0; d < count; d++) {
+        mailbox[at++] = (digits[d] as Limbs).address;
+        mailbox[at++] = (key.b[d] as Limbs).address;
+        mailbox[at++] = (key.a[d] as Limbs).address;
         mailbox[at++] = source?.ranges[d]?.[0] ?? 0;
         mailbox[at++] = source?.ranges[d]?.[1] ?? 0;
       }
+      mailbox[at++] = (key.bStride ?? this.limbStride) / 4;
+      mailbox[at++] = source?.poly.address ?? -1;
+      mailbox[at++] = source === undefined || source.transformed ? 0 : 1;
       mailbox[at++] = lifted[0]?.address ?? -1;
       mailbox[at++] = lifted[1]?.address ?? -1;
       mailbox[at++] = added?.address ?? -1;
@@ -221,8 +221,7 @@ export class NativeRing implements RingKernels {
       mailbox[at++] = dst[0].address;
       mailbox[at++] = dst[1].address;
     }
-    const bStride = (key.bStride ?? this.limbStride) / 4;
-    this.#run(code.keyProducts, moduli, products.length, count, key.specialCount, bStride);
+    this.#run(code.keyProducts, moduli, products.length, count, basis.specialCount);
   }
 
   subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {

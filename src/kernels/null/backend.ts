@@ -8,13 +8,13 @@ import { Allocator } from "../allocator.ts";
 import {
   type Backend,
   type ConversionTable,
+  type KeyBasis,
   type KeyProduct,
   type Limbs,
   limbPadding,
   type MemoryReport,
   type ProductSums,
   type RingKernels,
-  type SwitchingKeyLimbs,
 } from "../backend.ts";
 import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
 
@@ -199,8 +199,8 @@ class NullRing implements RingKernels {
     for (const { dst, a } of sums) this.#count(name, dst[0] as Limbs, dst.length * a.length);
   }
 
-  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
-    keyProductsByLimbs(this, products, key);
+  keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void {
+    keyProductsByLimbs(this, products, basis);
   }
 
   subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {

@@ -3,12 +3,12 @@ import { chacha20 } from "@noble/ciphers/chacha.js";
 import {
   type Backend,
   type ConversionTable,
+  type KeyBasis,
   type KeyProduct,
   type Limbs,
   limbPadding,
   type ProductSums,
   type RingKernels,
-  type SwitchingKeyLimbs,
   streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
@@ -166,8 +166,8 @@ export class ReferenceRing implements RingKernels {
     for (const { dst, a, b } of sums) for (const k of dst.keys()) this.multiplySum(dst[k], a, b[k], accumulate, logRun);
   }
 
-  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
-    keyProductsByLimbs(this, products, key);
+  keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void {
+    keyProductsByLimbs(this, products, basis);
   }
 
   subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {

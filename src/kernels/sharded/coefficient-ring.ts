@@ -9,12 +9,12 @@
 import {
   type Backend,
   type ConversionTable,
+  type KeyBasis,
   type KeyProduct,
   type Limbs,
   limbPadding,
   type ProductSums,
   type RingKernels,
-  type SwitchingKeyLimbs,
   streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs } from "../key-products.ts";
@@ -210,8 +210,8 @@ export class CoefficientRing implements ShardedKernels {
     }
   }
 
-  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
-    keyProductsByLimbs(this, products, key);
+  keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void {
+    keyProductsByLimbs(this, products, basis);
   }
 
   /** Limbs are transformed together, in one exchange. */

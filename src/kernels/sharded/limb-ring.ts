@@ -6,12 +6,12 @@
 import {
   type Backend,
   type ConversionTable,
+  type KeyBasis,
   type KeyProduct,
   type Limbs,
   limbPadding,
   type ProductSums,
   type RingKernels,
-  type SwitchingKeyLimbs,
   streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
@@ -205,8 +205,8 @@ export class LimbRing implements ShardedKernels {
       );
   }
 
-  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
-    keyProductsByLimbs(this, products, key);
+  keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void {
+    keyProductsByLimbs(this, products, basis);
   }
 
   subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {

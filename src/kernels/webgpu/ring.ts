@@ -6,12 +6,12 @@ import { invariant } from "../../base/validate.ts";
 import {
   type Backend,
   type ConversionTable,
+  type KeyBasis,
   type KeyProduct,
   type Limbs,
   limbPadding,
   type ProductSums,
   type RingKernels,
-  type SwitchingKeyLimbs,
   streamStateWords,
 } from "../backend.ts";
 import { keyProductsTogether } from "../key-products.ts";
@@ -189,8 +189,8 @@ export class WebgpuRing implements RingKernels {
   }
 
   /** Each step for all limbs at once: a command costs more than what a cache would spare. */
-  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
-    keyProductsTogether(this, products, key);
+  keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void {
+    keyProductsTogether(this, products, basis);
   }
 
   subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {

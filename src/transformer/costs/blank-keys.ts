@@ -20,7 +20,11 @@ export class BlankKeys implements KeySource {
     this.#made.clear();
   }
 
-  key(name: KeyName, level: number): BlankKey {
+  keys(names: readonly KeyName[], level: number): BlankKey[] {
+    return names.map((name) => this.#key(name, level));
+  }
+
+  #key(name: KeyName, level: number): BlankKey {
     const specialCount = specialCountOf(name, this.#context);
     const shape = `${level} ${specialCount}`;
     let key = this.#made.get(shape);

@@ -395,11 +395,11 @@ export class OperationCosts {
 /** Keys are made when they are asked for first, which is no work of the operation. */
 function uncountedKeys(keys: KeySource, { work }: NullBackend): KeySource {
   return {
-    key: (name, level) => {
+    keys: (names, level) => {
       const before = { ...work };
-      const key = keys.key(name, level);
+      const given = keys.keys(names, level);
       Object.assign(work, before);
-      return key;
+      return given;
     },
   };
 }

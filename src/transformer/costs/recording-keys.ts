@@ -29,10 +29,12 @@ export class RecordingKeys implements KeySource {
     this.#backend.apart(() => this.#blank.dispose());
   }
 
-  key(name: KeyName, level: number): LoadedKey {
-    this.#onUse?.(name, level);
-    this.sequence.push({ name, level });
-    this.levels.set(name, Math.max(level, this.levels.get(name) ?? 0));
-    return this.#backend.apart(() => this.#blank.key(name, level));
+  keys(names: readonly KeyName[], level: number): readonly LoadedKey[] {
+    for (const name of names) {
+      this.#onUse?.(name, level);
+      this.sequence.push({ name, level });
+      this.levels.set(name, Math.max(level, this.levels.get(name) ?? 0));
+    }
+    return this.#backend.apart(() => this.#blank.keys(names, level));
   }
 }

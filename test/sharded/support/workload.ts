@@ -105,7 +105,11 @@ export class BlankKeys implements KeySource {
     this.#context = context;
   }
 
-  key(name: KeyName, level: number): LoadedKey {
+  keys(names: readonly KeyName[], level: number): LoadedKey[] {
+    return names.map((name) => this.#key(name, level));
+  }
+
+  #key(name: KeyName, level: number): LoadedKey {
     const specialCount = name === "dense-to-sparse" ? ephemeralSpecialCount : this.#context.parameters.specialCount;
     const shape = `${level} ${specialCount}`;
     const key = this.#keys.get(shape) ?? blankKey(this.#context, level, specialCount);

@@ -1,7 +1,6 @@
-#include "commands.hpp"
-
 #include <cstring>
 
+#include "call.hpp"
 #include "transform-small.hpp"
 
 namespace aegis {
@@ -15,39 +14,8 @@ constexpr std::size_t pieceWords = 8192;
  * to those as to four times as many.
  */
 constexpr std::size_t streams = 12;
-/** Coefficients for which a sum takes one dozen of its operands after the other: the results stay in the cache. */
-constexpr std::size_t blockWords = 16384;
-
-std::size_t strideWords(int logN) { return (static_cast<std::size_t>(1) << logN) + limbPadding / sizeof(u32); }
 
 }  // namespace
-
-/** A command as it lies in the mailbox. */
-struct Machine::Call {
-  explicit Call(const double* mailbox)
-      : code(static_cast<Code>(static_cast<int>(mailbox[0]))),
-        logN(static_cast<int>(mailbox[1])),
-        limbs(static_cast<std::size_t>(mailbox[2])),
-        operands(mailbox + operandsAt),
-        primes(mailbox + limbsAt),
-        perLimb(mailbox + limbsAt + maximumLimbs),
-        list(mailbox + listAt),
-        n(static_cast<std::size_t>(1) << logN),
-        stride(strideWords(logN)) {}
-
-  u32 scalar(std::size_t limb) const { return static_cast<u32>(perLimb[limb]); }
-
-  Code code;
-  int logN;
-  std::size_t limbs;
-  const double* operands;
-  const double* primes;
-  const double* perLimb;
-  const double* list;
-  std::size_t n;
-  /** Words from one limb to the next. */
-  std::size_t stride;
-};
 
 /** body(limb, prime, first word, words) for pieces of every limb. */
 template <class Body>
@@ -143,100 +111,6 @@ void Machine::runSum(SumTask task, std::size_t words, const Prime& prime, int lo
     }
     for (std::size_t i = 0; i < terms.size(); i++) terms[i] += i % operands == 0 ? block >> logRun : block;
   }
-}
-
-namespace {
-
-/** Numbers of a factor behind the addresses of its digits, in the list of {@link Code::keyProducts}. */
-struct Factor {
-  const double* digits;
-  /** −1: digits are transformed already. */
-  double source;
-  /** From and to for each digit. */
-  const double* ranges;
-  const double* lifted;
-  double added;
-  u32 element;
-  double table;
-  bool accumulates;
-  const double* dst;
-
-  Factor(const double* at, std::size_t count)
-      : digits(at),
-        source(at[count]),
-        ranges(at + count + 1),
-        lifted(at + 3 * count + 1),
-        added(lifted[2]),
-        element(static_cast<u32>(lifted[3])),
-        table(lifted[4]),
-        accumulates(lifted[5] != 0),
-        dst(lifted + 6) {}
-
-  static std::size_t length(std::size_t count) { return 3 * count + 9; }
-};
-
-}  // namespace
-
-/**
- * Operands: factors, digits, special primes, words from one limb of b to the next. The numbers for limbs are P modulo
- * each prime of Q. The list has the addresses of the key's halves b and a for each digit, then the factors. A thread
- * takes a limb through all steps: digits are transformed, multiplied, lifted, moved and added while they are in its cache.
- */
-void Machine::keyProducts(const Call& call) {
-  const std::size_t factors = static_cast<std::size_t>(call.operands[0]);
-  const std::size_t digits = static_cast<std::size_t>(call.operands[1]);
-  const std::size_t special = static_cast<std::size_t>(call.operands[2]);
-  const std::size_t strideOfB = static_cast<std::size_t>(call.operands[3]);
-  reserveScratch(2 * call.stride);
-  workers.run(call.limbs, [&](std::size_t limb, int thread) {
-    const Prime& prime = primes[static_cast<std::size_t>(call.primes[limb])];
-    const std::size_t offset = limb * call.stride;
-    const std::size_t own = limb - special;
-    u32* const scratch = scratch_[static_cast<std::size_t>(thread)].data();
-    thread_local std::vector<const u32*> terms;
-    // What is transformed after a digit: the limb's next one, or the first of a limb to come.
-    const auto digitAhead = [&](const Factor& factor, std::size_t digit) -> const u32* {
-      if (digit + 1 < digits) return arena.words(factor.digits[digit + 1]) + offset;
-      const std::size_t ahead = limbAhead(limb);
-      return ahead < call.limbs ? arena.words(factor.digits[0]) + ahead * call.stride : nullptr;
-    };
-    for (std::size_t f = 0; f < factors; f++) {
-      const Factor factor(call.list + 2 * digits + f * Factor::length(digits), digits);
-      terms.clear();
-      for (std::size_t d = 0; d < digits; d++) {
-        u32* digit = arena.words(factor.digits[d]) + offset;
-        if (factor.source >= 0) {
-          const bool mine = limb >= special && static_cast<double>(own) >= factor.ranges[2 * d] && static_cast<double>(own) < factor.ranges[2 * d + 1];
-          if (mine) digit = arena.words(factor.source) + own * call.stride;
-          else forwardLimb(digit, prime, call.logN, digitAhead(factor, d));
-        }
-        terms.push_back(digit);
-        terms.push_back(arena.words(call.list[2 * d]) + limb * strideOfB);
-        terms.push_back(arena.words(call.list[2 * d + 1]) + offset);
-      }
-      u32* const dst[2] = {arena.words(factor.dst[0]) + offset, arena.words(factor.dst[1]) + offset};
-      const bool direct = factor.element == 1 && !factor.accumulates;
-      const bool adds = factor.element == 1 && factor.accumulates;
-      SumTask task{};
-      task.results = 2;
-      task.count = digits;
-      task.terms = terms.data();
-      task.accumulate = adds;
-      task.added = factor.added < 0 ? nullptr : arena.words(factor.added) + offset;
-      for (int k = 0; k < 2; k++) {
-        task.dst[k] = direct || adds ? dst[k] : scratch + static_cast<std::size_t>(k) * call.stride;
-        task.lifted[k] = factor.lifted[k] < 0 || limb < special ? nullptr : arena.words(factor.lifted[k]) + own * call.stride;
-      }
-      if (limb >= special) task.lift = call.scalar(own);
-      runSum(task, call.n, prime, 0);
-      if (factor.element == 1) continue;
-      const u32* const table = arena.words(factor.table);
-      for (int k = 0; k < 2; k++) {
-        if (factor.accumulates) kernels_.permuteAdd(dst[k], task.dst[k], table, 0, call.n, prime.q);
-        else kernels_.permute(dst[k], task.dst[k], table, 0, call.n);
-      }
-    }
-  });
 }
 
 /** Operands: result, minuend, subtrahend in coefficient domain. */
