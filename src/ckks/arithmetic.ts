@@ -228,11 +228,7 @@ export class Arithmetic {
     const { ring, parameters } = this.context;
     const level = a.level - 1;
     const kept = parameters.limbs(level);
-    const parts = a.parts.map((part) => {
-      const result = ring.poly(parameters.moduli(level), "ntt");
-      ring.divide(result, part.limbs(0, kept), part.limbs(kept));
-      return result;
-    });
+    const parts = a.parts.map((part) => ring.divide(part.limbs(0, kept), part.limbs(kept)));
     return new Ciphertext(parts, level, a.scale / parameters.levelModulus(a.level), a.slots);
   }
 

@@ -157,9 +157,9 @@ export function keyProducts(context: Context, factors: readonly KeyFactor[]): (r
 
 /** ModDown: divides an extended polynomial by P, into a fresh polynomial over Q at `level`. */
 export function modDown(context: Context, extended: Poly, level: number, specialCount: number): Poly {
-  const { ring, parameters } = context;
-  const result = ring.poly(parameters.moduli(level), "ntt");
-  ring.divide(result, extended.limbs(specialCount), extended.limbs(0, specialCount));
+  const limbs = context.parameters.limbs(level);
+  const kept = extended.limbs(specialCount, specialCount + limbs);
+  const result = context.ring.divide(kept, extended.limbs(0, specialCount));
   context.exchanges.afterModDown(result);
   return result;
 }
@@ -171,8 +171,8 @@ export function modDown(context: Context, extended: Poly, level: number, special
 export function modDownRescale(context: Context, extended: Poly, level: number, specialCount: number): Poly {
   const { ring, parameters } = context;
   const kept = specialCount + parameters.limbs(level - 1);
-  const result = ring.poly(parameters.moduli(level - 1), "ntt");
-  ring.divide(result, extended.limbs(specialCount, kept), extended.limbs(0, specialCount), extended.limbs(kept));
+  const special = extended.limbs(0, specialCount);
+  const result = ring.divide(extended.limbs(specialCount, kept), special, extended.limbs(kept));
   context.exchanges.afterModDown(result);
   return result;
 }

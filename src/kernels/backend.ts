@@ -236,7 +236,7 @@ export interface RingKernels {
   keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void;
   /**
    * dst = (a − NTT(b))·s with one plain residue s per limb: the tail of ModDown and rescale. `b` is in coefficient
-   * domain and of no use afterwards; dst may be a.
+   * domain and of no use afterwards; dst may be a or b.
    */
   subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void;
   /** dst = a with each value of the subring polynomial a written 2^logRun times. */

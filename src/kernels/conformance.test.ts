@@ -644,9 +644,11 @@ describe.each([2, 3, 5, 9])("key-switch products at degree 2^%i", (logN) => {
       ring.subtractTransformed(z, x, y, scalars);
       const [again] = polys(1);
       ring.subtractTransformed(x, x, again, scalars);
+      const [minuend, same] = polys(2);
+      ring.subtractTransformed(same, minuend, same, scalars);
       const [from, into] = polys(2);
       ring.inverseNttInto(into, from);
-      return [...results, z, x, from, into];
+      return [...results, z, x, same, from, into];
     });
   });
 });

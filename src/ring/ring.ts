@@ -107,11 +107,10 @@ export class Ring {
    * ModDown (D = P), rescale (D = the primes of one level), or both at once. NTT domain in and
    * out; the centred remainder is subtracted, so the rounding error is at most 1/2 (plus 2^-27).
    *
-   * @param dst limbs over kept.moduli; may be the same memory as `kept`
    * @param kept the limbs of x to divide
-   * @param dropped limbs of x modulo the divisor's primes, in any number of views, left unchanged
+   * @param dropped limbs of x modulo the divisor's primes, in any number of views
    */
-  divide(dst: Limbs, kept: Limbs, ...dropped: readonly Limbs[]): void {
+  divide(kept: Limbs, ...dropped: readonly Limbs[]): Poly {
     const moduli = dropped.flatMap((view) => view.moduli);
     invariant(moduli.length > 0, "divide needs at least one prime to drop");
     using remainder = this.poly(moduli, "coefficient");
@@ -120,11 +119,13 @@ export class Ring {
       this.kernels.inverseNttInto(remainder.limbs(gathered, gathered + view.moduli.length), view);
       gathered += view.moduli.length;
     }
-    using lifted = this.poly(kept.moduli, "coefficient");
-    this.kernels.convert(lifted, remainder, this.conversion(moduli, kept.moduli));
     const divisor = moduli.map((index) => this.primes[index] as number);
     const inverse = this.scalars(`1/${moduli.join()}`, kept.moduli, (q) => invertModulo(productModulo(divisor, q), q));
-    this.kernels.subtractTransformed(dst, kept, lifted, inverse);
+    const quotient = this.poly(kept.moduli, "ntt");
+    this.kernels.convert(quotient, remainder, this.conversion(moduli, kept.moduli));
+    // In place: what is transformed is in the cache, memory elsewhere would have to be read to be written.
+    this.kernels.subtractTransformed(quotient, kept, quotient, inverse);
+    return quotient;
   }
 
   /** Limb i of a view. */

@@ -254,7 +254,7 @@ inline void forwardTransform(u32* x, const u32* table, int logN, u32 q, const u3
   forwardInto(x, table, logN, q, InPlace{x, {next}});
 }
 
-/** dst = (a − transform of x)·s, all in [0, q); x is of no use afterwards, dst may be a. */
+/** dst = (a − transform of x)·s, all in [0, q); x is of no use afterwards, dst may be a or x. */
 inline void subtractTransform(u32* dst, const u32* a, u32* x, const u32* table, int logN, u32 q, u32 s, const u32* next) {
   forwardInto(x, table, logN, q, SubtractFrom{x, a, dst, constant(s, q), V::splat(q), {next}});
 }
