@@ -20,6 +20,14 @@ AEGIS_INLINE void accumulate(Sum& sum, Word a, Word oddA, Word b) {
   sum.odd = V::multiplyAdd(sum.odd, oddA, V::odd(b));
 }
 
+/** Words that operands are asked for ahead: further than processors read by themselves, and into other pages. */
+constexpr std::size_t operandsAhead = 2048;
+
+/** Once for every line. */
+AEGIS_INLINE void askAhead(const u32* operand, std::size_t at) {
+  if (L >= 16 || at % 16 == 0) __builtin_prefetch(operand + at + operandsAhead, 0, 2);
+}
+
 /** Two vectors of each result at a time, so that sums do not wait for each other. */
 template <int results, Layout layout>
 void sumLoop(const SumTask& task, std::size_t n, u32 q, u32 qInverse, int logRun) {
@@ -46,10 +54,14 @@ void sumLoop(const SumTask& task, std::size_t n, u32 q, u32 qInverse, int logRun
 #pragma GCC unroll 2
         for (int half = 0; half < 2; half++) {
           const std::size_t at = i + static_cast<std::size_t>(half) * (step - L);
+          if constexpr (layout == Layout::plain) askAhead(term[0], at);
           const Word a = loadFirst<layout>(term[0], at, logRun, order);
           const Word oddA = layout == Layout::splat ? a : V::odd(a);
 #pragma GCC unroll 2
-          for (int k = 0; k < results; k++) accumulate(sums[2 * k + half], a, oddA, V::load(term[1 + k] + at));
+          for (int k = 0; k < results; k++) {
+            askAhead(term[1 + k], at);
+            accumulate(sums[2 * k + half], a, oddA, V::load(term[1 + k] + at));
+          }
         }
       }
       rest -= part;
