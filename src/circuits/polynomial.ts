@@ -134,11 +134,11 @@ class Evaluation {
     const divisor = this.#basis.get(n);
     using sum = this.node(quotient, level + 1, rescaled / divisor.scale);
     using factor = this.finish(sum);
-    const product = evaluator.tensor(factor, divisor);
-    if (remainder.length === 0) return drop(evaluator, product, level + 1);
-    using product2 = drop(evaluator, product, level + 1);
+    const product = drop(evaluator, evaluator.tensor(factor, divisor), level + 1);
+    if (remainder.length === 0) return product;
     using rest = this.node(remainder, level, scale);
-    return evaluator.add(product2, rest);
+    evaluator.addTo(product, rest);
+    return product;
   }
 
   /** Relinearises where needed and rescales. */

@@ -19,6 +19,26 @@ export class Arithmetic {
     return this.#sum("add", a, b);
   }
 
+  /**
+   * target += a in place, at target's level, which `a` has or exceeds; `a` has no more parts. Throws `scale` when their
+   * scales differ.
+   */
+  addTo(target: Ciphertext, a: Ciphertext): void {
+    requireSameScale("add", target, a);
+    if (a.level < target.level || a.parts.length > target.parts.length) {
+      const { level, parts } = target;
+      throw new AegisError(
+        "level",
+        `add: expected at most ${parts.length} parts at level ${level} or higher, got ${a.parts.length} at level ${a.level}`,
+        { operation: "add", level: a.level },
+      );
+    }
+    for (const [k, part] of a.parts.entries()) {
+      const sum = target.parts[k] as Poly;
+      this.#kernels.add(sum, sum, part.limbs(0, sum.moduli.length));
+    }
+  }
+
   /** a − b at the lower of the two levels. Throws `scale` when their scales differ. */
   subtract(a: Ciphertext, b: Ciphertext): Ciphertext {
     return this.#sum("subtract", a, b);
@@ -190,36 +210,21 @@ export class Arithmetic {
       requireDegree("multiply", b);
       requireScaleRatio("multiply", (a.scale * b.scale) / scale, level);
     }
-    const scalars = ring.scalars(`R·${factor}`, moduli, (q) => ((2 ** 32 % q) * factor) % q);
-    const first: Limbs[] = [];
-    const second: Limbs[] = [];
-    const lifted: Poly[] = [];
-    const lift0: Limbs[] = [];
-    const lift1: Limbs[] = [];
-    let slots = 0;
-    for (const [a, b] of pairs) {
-      first.push((a.parts[0] as Poly).limbs(0, limbs));
-      second.push((a.parts[1] as Poly).limbs(0, limbs));
-      for (const [part, into] of [
-        [b.parts[0], lift0],
-        [b.parts[1], lift1],
-      ] as const) {
-        const poly = ring.poly(moduli, "ntt");
-        this.#kernels.multiplyScalar(poly, (part as Poly).limbs(0, limbs), scalars);
-        lifted.push(poly);
-        into.push(poly);
-      }
-      slots = Math.max(slots, a.slots, b.slots);
-    }
+    const view = (k: 0 | 1, ciphertexts: readonly Ciphertext[]): Limbs[] =>
+      ciphertexts.map((a) => (a.parts[k] as Poly).limbs(0, limbs));
+    const left = pairs.map(([a]) => a);
+    const right = pairs.map(([, b]) => b);
+    const [a0, a1, b0, b1] = [view(0, left), view(1, left), view(0, right), view(1, right)];
     const parts = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;
     const sums = [
-      { dst: [parts[0]], a: lift0, b: [first] },
-      { dst: [parts[1]], a: [...lift0, ...lift1], b: [[...second, ...first]] },
-      { dst: [parts[2]], a: lift1, b: [second] },
+      { dst: [parts[0]], a: b0, b: [a0] },
+      { dst: [parts[1]], a: [...b0, ...b1], b: [[...a1, ...a0]] },
+      { dst: [parts[2]], a: b1, b: [a1] },
     ];
-    this.#kernels.multiplySums(sums, false, 0);
-    for (const poly of lifted) poly.dispose();
-    return new Ciphertext(parts, level, scale, slots);
+    // Sums of products leave Montgomery form, which the operands never were in.
+    const scalars = ring.scalars(`R·${factor}`, moduli, (q) => ((2 ** 32 % q) * factor) % q);
+    this.#kernels.multiplySums(sums, false, 0, scalars);
+    return new Ciphertext(parts, level, scale, Math.max(...pairs.flatMap(([a, b]) => [a.slots, b.slots])));
   }
 
   /** Divides by the primes of the level and drops to the level below. */

@@ -226,9 +226,10 @@ export interface RingKernels {
    * Each of many sums, as {@link RingKernels.multiplySum} or {@link RingKernels.multiplySumPair} would make it. All
    * results are over the same moduli, and none is an operand of another sum. Sums are worked through a
    * block of coefficients at a time, so that operands which several of them read stay in the cache: half
-   * the time where a sum alone would read everything from memory.
+   * the time where a sum alone would read everything from memory. With `scalars`, one plain residue for each limb, sums
+   * are multiplied by them, and added to nothing.
    */
-  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void;
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number, scalars?: Uint32Array): void;
   /**
    * Key-switch products over one basis, each of as many digits: see {@link KeyProduct}. They are made limb by limb, so
    * that those which follow one another find what they share in the cache: a key, or digits.

@@ -455,7 +455,15 @@ describe.each(["uniform", "largest", "alternating", "mixed"] as const)("sums of 
             { dst: [results[10], results[11]], a: a.slice(1), b: [b.slice(1), b.slice(1)] },
           ];
           ring.multiplySums(sums, terms % 2 === 0, logRun);
-          return results;
+          const scaled = indices(3).map(() => make(ring, used, fillings[name]));
+          const [one, ...two] = scaled;
+          const scalars = Uint32Array.from(used, (m) => fillings[name](1, moduli[m], 0));
+          const products = [
+            { dst: [one], a, b: [b] },
+            { dst: two, a, b: [c, b] },
+          ];
+          ring.multiplySums(products, false, logRun, scalars);
+          return [...results, ...scaled];
         });
       }
     }

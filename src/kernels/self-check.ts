@@ -164,10 +164,24 @@ class Checked {
     const source = { poly: overQ, ranges: [[0, 2] as const, [2, 3] as const], transformed: false };
     const liftScalars = Uint32Array.from(own, (m) => (ring.moduli[m] as number) - 3);
     const key = { b: [a, b], a: [b, c] };
-    const product = { digits, source, key, lifted: [overQ, undefined] as const, added: a, element: 5, accumulates: true };
+    const product = {
+      digits,
+      source,
+      key,
+      lifted: [overQ, undefined] as const,
+      added: a,
+      element: 5,
+      accumulates: true,
+    };
     // Once more with another key, on digits that are transformed.
     const other = { source: { ...source, transformed: true }, key: { b: key.a, a: key.b }, element: 3, dst: again };
-    ring.keyProducts([{ ...product, dst }, { ...product, ...other }], { specialCount: 2, liftScalars });
+    ring.keyProducts(
+      [
+        { ...product, dst },
+        { ...product, ...other },
+      ],
+      { specialCount: 2, liftScalars },
+    );
     for (const limbs of [...dst, ...again]) this.#note(limbs);
     ring.subtractTransformed(
       dst[0],

@@ -150,12 +150,13 @@ export class NativeRing implements RingKernels {
     this.multiplySums([{ dst: [dst0, dst1], a, b: [b0, b1] }], accumulate, logRun);
   }
 
-  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number, scalars?: Uint32Array): void {
     const { mailbox } = this.#core;
+    if (scalars !== undefined) mailbox.set(scalars, perLimbAt);
     let at = listAt;
     let count = 0;
     const flush = (moduli: readonly number[], add: boolean): void => {
-      if (count > 0) this.#run(code.sums, moduli, add ? 1 : 0, logRun, count);
+      if (count > 0) this.#run(code.sums, moduli, add ? 1 : 0, logRun, count, scalars === undefined ? 0 : 1);
       at = listAt;
       count = 0;
     };

@@ -194,9 +194,12 @@ class NullRing implements RingKernels {
     this.#count("multiplySumPair", dst0, a.length);
   }
 
-  multiplySums(sums: readonly ProductSums[], _accumulate: boolean, logRun: number): void {
+  multiplySums(sums: readonly ProductSums[], _accumulate: boolean, logRun: number, scalars?: Uint32Array): void {
     const name = logRun < longRun ? "productSums" : "runSums";
-    for (const { dst, a } of sums) this.#count(name, dst[0] as Limbs, dst.length * a.length);
+    for (const { dst, a } of sums) {
+      this.#count(name, dst[0] as Limbs, dst.length * a.length);
+      if (scalars !== undefined) this.#count("scalarProduct", dst[0] as Limbs, dst.length);
+    }
   }
 
   keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void {

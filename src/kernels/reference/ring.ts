@@ -162,8 +162,10 @@ export class ReferenceRing implements RingKernels {
     this.multiplySum(dst1, a, b1, accumulate, logRun);
   }
 
-  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number, scalars?: Uint32Array): void {
     for (const { dst, a, b } of sums) for (const k of dst.keys()) this.multiplySum(dst[k], a, b[k], accumulate, logRun);
+    if (scalars !== undefined)
+      for (const { dst } of sums) for (const limbs of dst) this.multiplyScalar(limbs, limbs, scalars);
   }
 
   keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void {

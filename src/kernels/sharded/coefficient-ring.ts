@@ -203,10 +203,11 @@ export class CoefficientRing implements ShardedKernels {
     }
   }
 
-  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number, scalars?: Uint32Array): void {
     for (const { dst, a, b } of sums) {
       if (dst.length === 1) this.multiplySum(dst[0], a, b[0], accumulate, logRun);
       else this.multiplySumPair(dst[0], dst[1], a, b[0], b[1], accumulate, logRun);
+      if (scalars !== undefined) for (const limbs of dst) this.multiplyScalar(limbs, limbs, scalars);
     }
   }
 

@@ -194,8 +194,8 @@ export class LimbRing implements ShardedKernels {
     this.#products(sums, a, accumulate, logRun, streamed);
   }
 
-  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
-    for (const { dst, a, b } of sums)
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number, scalars?: Uint32Array): void {
+    for (const { dst, a, b } of sums) {
       this.#products(
         dst.map((limbs, k) => ({ dst: limbs, b: b[k] })),
         a,
@@ -203,6 +203,8 @@ export class LimbRing implements ShardedKernels {
         logRun,
         false,
       );
+      if (scalars !== undefined) for (const limbs of dst) this.multiplyScalar(limbs, limbs, scalars);
+    }
   }
 
   keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void {

@@ -15,7 +15,7 @@ import {
   streamStateWords,
 } from "../backend.ts";
 import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
-import { wordsOfLimb } from "../limbs.ts";
+import { limbOf, wordsOfLimb } from "../limbs.ts";
 import { type ModulusConstants, powerModulo, residueSumPlan } from "../modulus.ts";
 import { conversionConstants } from "./conversion.ts";
 import { stagedValues, termWords, type WasmCore } from "./core.ts";
@@ -208,7 +208,7 @@ export class WasmRing implements RingKernels {
       this.#sumPair(dst0, dst1, a, b0, b1, i, 0, this.degree, accumulate, logRun, streamed ? fromMemory : fromAnywhere);
   }
 
-  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number, scalars?: Uint32Array): void {
     for (const { dst, a } of sums) if (a.length === 0 && !accumulate) for (const limbs of dst) this.zero(limbs);
     const limbs = sums.length === 0 ? 0 : sums[0].dst[0].moduli.length;
     const length = Math.min(this.degree, blockLength);
@@ -217,6 +217,13 @@ export class WasmRing implements RingKernels {
         for (const { dst, a, b } of sums) {
           if (dst.length === 1) this.#sum(dst[0], a, b[0], i, start, length, accumulate, logRun);
           else this.#sumPair(dst[0], dst[1], a, b[0], b[1], i, start, length, accumulate, logRun, fromCache);
+        }
+      }
+      if (scalars === undefined) continue;
+      for (const { dst } of sums) {
+        for (const x of dst) {
+          const limb = limbOf(this, x, i);
+          this.multiplyScalar(limb, limb, scalars.subarray(i, i + 1));
         }
       }
     }

@@ -280,7 +280,7 @@ export class WebgpuRing implements RingKernels {
     this.#sums("multiplySumPair", [{ dst: [dst0, dst1], a, b: [b0, b1] }], accumulate, logRun);
   }
 
-  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
+  multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number, scalars?: Uint32Array): void {
     this.#sums(
       "multiplySum",
       sums.filter(({ dst }) => dst.length === 1),
@@ -293,6 +293,8 @@ export class WebgpuRing implements RingKernels {
       accumulate,
       logRun,
     );
+    if (scalars !== undefined)
+      for (const { dst } of sums) for (const limbs of dst) this.multiplyScalar(limbs, limbs, scalars);
   }
 
   /** Sums with equal numbers of results, as many in one dispatch as its parameters hold. */

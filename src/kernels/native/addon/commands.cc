@@ -48,7 +48,7 @@ void Machine::transform(const Call& call, bool forward) {
 }
 
 /**
- * Operands: whether results are added to, logRun, number of sums.
+ * Operands: whether results are added to, logRun, number of sums, whether they are multiplied by the numbers for limbs.
  * The list has for each sum the number of results, that of terms, the results, and for each term its operands.
  */
 void Machine::sums(const Call& call) {
@@ -73,6 +73,8 @@ void Machine::sums(const Call& call) {
       task.results = static_cast<int>(*at++);
       task.count = static_cast<std::size_t>(*at++);
       task.accumulate = accumulate;
+      task.scaled = call.operands[3] != 0;
+      if (task.scaled) task.scale = call.scalar(limb);
       for (int k = 0; k < task.results; k++) task.dst[k] = arena.words(*at++) + offset;
       terms.clear();
       for (std::size_t t = 0; t < task.count; t++) {

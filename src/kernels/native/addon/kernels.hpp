@@ -18,6 +18,9 @@ struct SumTask {
   const u32* const* terms;
   std::size_t count;
   bool accumulate;
+  /** Whether the sum is multiplied by a plain residue before it is added. */
+  bool scaled;
+  u32 scale;
   /** Where not null, `lift` times this is added to the result. */
   const u32* lifted[2];
   u32 lift;

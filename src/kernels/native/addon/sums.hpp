@@ -42,6 +42,7 @@ void sumLoop(const SumTask& task, std::size_t n, u32 q, u32 qInverse, int logRun
     order = V::load(lanes);
   }
   const Constant lift = constant(task.lift, q);
+  const Constant scale = constant(task.scale, q);
   const std::size_t step = n < 2 * L ? L : 2 * L;
   for (std::size_t i = 0; i < n; i += step) {
     Sum sums[2 * results];
@@ -75,6 +76,7 @@ void sumLoop(const SumTask& task, std::size_t n, u32 q, u32 qInverse, int logRun
         const std::size_t at = i + static_cast<std::size_t>(half) * (step - L);
         u32* const dst = task.dst[k] + at;
         Word r = reduceSum(sums[2 * k + half], by);
+        if (task.scaled) r = reduceOnce(shoup(r, scale, qv), qv);
         if (task.lifted[k] != nullptr) r = reduceOnce(V::add(r, reduceOnce(shoup(V::load(task.lifted[k] + at), lift, qv), qv)), qv);
         if (k == 0 && task.added != nullptr) r = reduceOnce(V::add(r, V::load(task.added + at)), qv);
         // With a single vector both halves are the same one, and the sum is added once.
