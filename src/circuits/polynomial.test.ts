@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readAll } from "../../test/kernels/support.ts";
 import { depthSpec, errorOf, Fixture, precision, sharedBackend, uniforms } from "../../test/support/ckks.ts";
 import { PrecisionTable } from "../../test/support/precision.ts";
 import type { Ciphertext } from "../ckks/index.ts";
@@ -9,6 +10,7 @@ import {
   divideByChebyshev,
   evaluateChebyshev,
   evaluateInBasis,
+  evaluateTogether,
   polynomialDepth,
 } from "./polynomial.ts";
 
@@ -92,17 +94,29 @@ describe("options", () => {
   });
 
   test("several polynomials on one basis", () => {
-    using basis = new ChebyshevBasis(fixture.evaluator, u);
+    using basis = new ChebyshevBasis(fixture.evaluator, [u]);
     for (const degree of [3, 9, 15, 31]) {
       const one = series(degree, () => true, degree);
-      expect(bits(evaluateInBasis(fixture.evaluator, basis, u, one), one).minimum).toBeGreaterThan(33);
+      expect(bits(evaluateInBasis(fixture.evaluator, basis, one)[0], one).minimum).toBeGreaterThan(33);
     }
   });
 
+  test("ciphertexts evaluated together have the bytes of each alone", () => {
+    const words = ({ parts }: Ciphertext): unknown[] =>
+      parts.map((part) => readAll(fixture.context.ring.kernels, part));
+    using other = fixture.encrypt(x.toReversed(), u.level);
+    const together = evaluateTogether(fixture.evaluator, [u, other, u], coefficients);
+    for (const [i, one] of [u, other, u].entries()) {
+      using alone = evaluateChebyshev(fixture.evaluator, one, coefficients);
+      expect(words(together[i] as Ciphertext)).toEqual(words(alone));
+    }
+    for (const result of together) result.dispose();
+  });
+
   test("powers of the basis are T_k at the highest level there is", () => {
-    using basis = new ChebyshevBasis(fixture.evaluator, u);
+    using basis = new ChebyshevBasis(fixture.evaluator, [u]);
     for (const k of [1, 2, 3, 5, 8, 12, 32]) {
-      const power = basis.get(k);
+      const [power] = basis.get(k) as readonly [Ciphertext];
       expect(power.level).toBe(8 - Math.ceil(Math.log2(k)));
       expect(basis.level(k)).toBe(power.level);
       const expected = x.map((value) => Math.cos(k * Math.acos(value)));

@@ -7,40 +7,53 @@
 import { AegisError } from "../base/errors.ts";
 import type { Ciphertext, Evaluator } from "../ckks/index.ts";
 
-/** T_k of one ciphertext, made when asked for, each at its own level and scale. */
+/** T_k of ciphertexts at one level and scale, made when asked for, each k at its own level and scale. */
 export class ChebyshevBasis implements Disposable {
   readonly #evaluator: Evaluator;
-  readonly #powers = new Map<number, Ciphertext>();
+  readonly #powers = new Map<number, readonly Ciphertext[]>();
 
-  /** @param u ciphertext with values in [−1, 1]; the basis keeps a copy */
-  constructor(evaluator: Evaluator, u: Ciphertext) {
+  /** @param us ciphertexts with values in [−1, 1]; the basis keeps copies */
+  constructor(evaluator: Evaluator, us: readonly Ciphertext[]) {
     this.#evaluator = evaluator;
-    this.#powers.set(1, u.clone());
+    this.#powers.set(
+      1,
+      us.map((u) => u.clone()),
+    );
   }
 
-  /** T_k, k ≥ 1, at level u.level − ⌈log2 k⌉. */
-  get(k: number): Ciphertext {
+  /** The ciphertexts themselves. */
+  get arguments(): readonly Ciphertext[] {
+    return this.get(1);
+  }
+
+  /** T_k of each, k ≥ 1, at level u.level − ⌈log2 k⌉. */
+  get(k: number): readonly Ciphertext[] {
     const present = this.#powers.get(k);
     if (present !== undefined) return present;
     const high = Math.ceil(k / 2);
     const low = Math.floor(k / 2);
     const evaluator = this.#evaluator;
     // T_(a+b) = 2·T_a·T_b − T_(a−b)
-    using product = evaluator.tensor(this.get(high), this.get(low), 2);
-    if (high === low) evaluator.accumulateConstant(product, -1);
-    else evaluator.accumulate(product, this.get(high - low), -1);
-    const result = evaluator.relineariseRescale(product);
-    this.#powers.set(k, result);
-    return result;
+    const [a, b] = [this.get(high), this.get(low)];
+    const difference = high === low ? undefined : this.get(high - low);
+    const products = a.map((factor, i) => {
+      const product = evaluator.tensor(factor, b[i] as Ciphertext, 2);
+      if (difference === undefined) evaluator.accumulateConstant(product, -1);
+      else evaluator.accumulate(product, difference[i] as Ciphertext, -1);
+      return product;
+    });
+    const results = finish(evaluator, products);
+    this.#powers.set(k, results);
+    return results;
   }
 
   /** Level at which T_k is or would be. */
   level(k: number): number {
-    return (this.#powers.get(1) as Ciphertext).level - depthOf(k);
+    return (this.arguments[0] as Ciphertext).level - depthOf(k);
   }
 
   [Symbol.dispose](): void {
-    for (const power of this.#powers.values()) power.dispose();
+    for (const powers of this.#powers.values()) dispose(powers);
   }
 }
 
@@ -53,36 +66,52 @@ function depthOf(k: number): number {
   return Math.ceil(Math.log2(k));
 }
 
+/** Where the result of a polynomial is to be. */
+export interface PolynomialTarget {
+  /** Default: that of the argument. */
+  readonly scale?: number;
+  /** Default: the highest possible, the argument's less {@link polynomialDepth} of the degree. */
+  readonly level?: number;
+}
+
 /**
  * Σ coefficients[k]·T_k(u).
  *
  * @param u values in [−1, 1]
  * @param coefficients Chebyshev coefficients, at least two
- * @param scale of the result; default: u.scale
- * @param level of the result; default: u.level − polynomialDepth(degree), the highest possible
  */
 export function evaluateChebyshev(
   evaluator: Evaluator,
   u: Ciphertext,
   coefficients: ArrayLike<number>,
-  options: { scale?: number; level?: number } = {},
+  target: PolynomialTarget = {},
 ): Ciphertext {
-  using basis = new ChebyshevBasis(evaluator, u);
-  return evaluateInBasis(evaluator, basis, u, coefficients, options);
+  return evaluateTogether(evaluator, [u], coefficients, target)[0] as Ciphertext;
 }
 
-/** As {@link evaluateChebyshev}, on a basis that several polynomials of one argument share. */
+/** {@link evaluateChebyshev} of several ciphertexts at one level and scale: what is read of the key is read once for all. */
+export function evaluateTogether(
+  evaluator: Evaluator,
+  us: readonly Ciphertext[],
+  coefficients: ArrayLike<number>,
+  target: PolynomialTarget = {},
+): Ciphertext[] {
+  using basis = new ChebyshevBasis(evaluator, us);
+  return evaluateInBasis(evaluator, basis, coefficients, target);
+}
+
+/** As {@link evaluateTogether}, on a basis that several polynomials of the same arguments share. */
 export function evaluateInBasis(
   evaluator: Evaluator,
   basis: ChebyshevBasis,
-  u: Ciphertext,
   coefficients: ArrayLike<number>,
-  options: { scale?: number; level?: number } = {},
-): Ciphertext {
+  target: PolynomialTarget = {},
+): Ciphertext[] {
   const series = trim(coefficients);
   const degree = series.length - 1;
+  const [u] = basis.arguments as readonly [Ciphertext];
   const highest = u.level - polynomialDepth(Math.max(degree, 1));
-  const level = options.level ?? highest;
+  const level = target.level ?? highest;
   if (highest < 0 || level > highest) {
     throw new AegisError(
       "level",
@@ -94,26 +123,23 @@ export function evaluateInBasis(
       },
     );
   }
-  const run = new Evaluation(evaluator, basis, u.slots, babyCount(series, highest, u.level));
-  using sum = run.node(series, level, options.scale ?? u.scale);
-  return run.finish(sum);
+  const run = new Evaluation(evaluator, basis, babyCount(series, highest, u.level));
+  return finish(evaluator, run.node(series, level, target.scale ?? u.scale));
 }
 
 class Evaluation {
   readonly #evaluator: Evaluator;
   readonly #basis: ChebyshevBasis;
-  readonly #slots: number;
   readonly #babies: number;
 
-  constructor(evaluator: Evaluator, basis: ChebyshevBasis, slots: number, babies: number) {
+  constructor(evaluator: Evaluator, basis: ChebyshevBasis, babies: number) {
     this.#evaluator = evaluator;
     this.#basis = basis;
-    this.#slots = slots;
     this.#babies = babies;
   }
 
-  /** The sum at level + 1 with scale·(modulus of level + 1), to be rescaled: degree 1 or 2. */
-  node(series: readonly number[], level: number, scale: number): Ciphertext {
+  /** The sums at level + 1 with scale·(modulus of level + 1), to be rescaled: degree 1 or 2. */
+  node(series: readonly number[], level: number, scale: number): Ciphertext[] {
     const evaluator = this.#evaluator;
     const degree = series.length - 1;
     const rescaled = scale * evaluator.context.parameters.levelModulus(level + 1);
@@ -121,30 +147,46 @@ class Evaluation {
       const terms = series.flatMap((factor, k) =>
         k === 0 || factor === 0 ? [] : [[this.#basis.get(k), factor] as const],
       );
-      return evaluator.combine(terms, series[0] as number, { level: level + 1, scale: rescaled, slots: this.#slots });
+      return this.#basis.arguments.map(({ slots }, i) =>
+        evaluator.combine(
+          terms.map(([powers, factor]) => [powers[i] as Ciphertext, factor] as const),
+          series[0] as number,
+          { level: level + 1, scale: rescaled, slots },
+        ),
+      );
     }
     const n = splitDegree(degree);
+    const divisors = this.#basis.get(n);
     if (degree === n) {
       // A lone multiple of T_n needs no product.
-      const sum = this.node(trim(series.slice(0, n)), level, scale);
-      evaluator.accumulate(sum, this.#basis.get(n), series[n] as number);
-      return sum;
+      const sums = this.node(trim(series.slice(0, n)), level, scale);
+      for (const [i, sum] of sums.entries()) evaluator.accumulate(sum, divisors[i] as Ciphertext, series[n] as number);
+      return sums;
     }
     const { quotient, remainder } = divideByChebyshev(series, n);
-    const divisor = this.#basis.get(n);
-    using sum = this.node(quotient, level + 1, rescaled / divisor.scale);
-    using factor = this.finish(sum);
-    const product = drop(evaluator, evaluator.tensor(factor, divisor), level + 1);
-    if (remainder.length === 0) return product;
-    using rest = this.node(remainder, level, scale);
-    evaluator.addTo(product, rest);
-    return product;
+    const factors = finish(evaluator, this.node(quotient, level + 1, rescaled / (divisors[0] as Ciphertext).scale));
+    const products = factors.map((factor, i) =>
+      drop(evaluator, evaluator.tensor(factor, divisors[i] as Ciphertext), level + 1),
+    );
+    dispose(factors);
+    if (remainder.length === 0) return products;
+    const rests = this.node(remainder, level, scale);
+    for (const [i, product] of products.entries()) evaluator.addTo(product, rests[i] as Ciphertext);
+    dispose(rests);
+    return products;
   }
+}
 
-  /** Relinearises where needed and rescales. */
-  finish(sum: Ciphertext): Ciphertext {
-    return sum.parts.length === 3 ? this.#evaluator.relineariseRescale(sum) : this.#evaluator.rescale(sum);
-  }
+/** Relinearises where needed and rescales; sums are freed. */
+function finish(evaluator: Evaluator, sums: readonly Ciphertext[]): Ciphertext[] {
+  const quadratic = sums[0]?.parts.length === 3;
+  const results = quadratic ? evaluator.relineariseRescaleTogether(sums) : sums.map((sum) => evaluator.rescale(sum));
+  dispose(sums);
+  return results;
+}
+
+function dispose(ciphertexts: readonly Ciphertext[]): void {
+  for (const ciphertext of ciphertexts) ciphertext.dispose();
 }
 
 function drop(evaluator: Evaluator, a: Ciphertext, level: number): Ciphertext {

@@ -47,10 +47,18 @@ export class Evaluator extends Arithmetic {
     return this.#relinearise(a, true);
   }
 
+  /** {@link relineariseRescale} of several at one level: their key is read once. */
+  relineariseRescaleTogether(list: readonly Ciphertext[]): Ciphertext[] {
+    for (const a of list) requireLevel("rescale", a);
+    return this.#relinearisedTogether(list).map((product) => {
+      using extended = product;
+      return this.modDownRescale(extended);
+    });
+  }
+
   /** Degree 2 → degree 1 over QP, before its ModDown. */
   relineariseExtended(a: Ciphertext): ExtendedCiphertext {
-    const product = this.#relinearised(a);
-    return new ExtendedCiphertext(product, a.level, a.scale, a.slots);
+    return this.#relinearisedTogether([a])[0] as ExtendedCiphertext;
   }
 
   /** a · b, relinearised, not rescaled. */
@@ -291,16 +299,30 @@ export class Evaluator extends Arithmetic {
     return new Ciphertext(parts, a.level, a.scale, a.slots);
   }
 
-  #relinearised(a: Ciphertext): readonly [Poly, Poly] {
-    if (a.parts.length !== 3) {
-      throw new AegisError(
-        "argument",
-        `relinearise: expected a ciphertext of degree 2, got degree ${a.parts.length - 1}`,
-        { operation: "relinearise" },
-      );
+  /** Of ciphertexts at one level. */
+  #relinearisedTogether(list: readonly Ciphertext[]): ExtendedCiphertext[] {
+    const { level } = list[0] as Ciphertext;
+    for (const a of list) {
+      if (a.parts.length !== 3) {
+        throw new AegisError(
+          "argument",
+          `relinearise: expected a ciphertext of degree 2, got degree ${a.parts.length - 1}`,
+          { operation: "relinearise" },
+        );
+      }
+      if (a.level !== level) throw new AegisError("internal", "relinearise: ciphertexts differ in level");
     }
-    const key = this.#key("relinearisation", a.level);
-    return keySwitch(this.context, a.parts[2] as Poly, a.level, key, { lifted: [a.parts[0], a.parts[1]] });
+    const key = this.#key("relinearisation", level);
+    const factors = list.map(({ parts: [part0, part1, part2] }) => {
+      const decomposed = decomposeLater(this.context, part2 as Poly, level, key.specialCount);
+      return { decomposed, key, steps: { lifted: [part0, part1] } };
+    });
+    const products = keyProducts(this.context, factors);
+    for (const { decomposed } of factors) decomposed[Symbol.dispose]();
+    return products.map((parts, i) => {
+      const { scale, slots } = list[i] as Ciphertext;
+      return new ExtendedCiphertext(parts, level, scale, slots);
+    });
   }
 
   #relinearise(a: Ciphertext, rescale: boolean): Ciphertext {

@@ -19,7 +19,7 @@ import { powerOfTwo } from "../../base/validate.ts";
 import type { BootstrappingSpec, Ciphertext, Context, Evaluator } from "../../ckks/index.ts";
 import { type EvalModPlan, evalModPlan } from "../approximation/index.ts";
 import { type LinearTransform, transformRotations } from "../linear-transform.ts";
-import { evaluateSine } from "./eval-mod.ts";
+import { evaluateSines } from "./eval-mod.ts";
 import { bootstrapLevels } from "./levels.ts";
 import { modRaise } from "./mod-raise.ts";
 import { toCoefficients, toSlots } from "./transforms.ts";
@@ -129,18 +129,16 @@ export class Bootstrapper implements Disposable {
    */
   bootstrap(evaluator: Evaluator, a: Ciphertext, scale: number = this.context.parameters.scale): Ciphertext {
     return withPath("bootstrap", () => {
-      using values = this.#raise(evaluator, a);
-      const sineScale = this.#sineScale(a, scale);
-      using conjugate = evaluator.conjugate(values);
-      using real = this.#reduceReal(evaluator, values, conjugate, sineScale);
+      const [first, second] = this.#reduced(evaluator, a, this.#sineScale(a, scale), this.#packed === undefined);
+      using real = first as Ciphertext;
       if (this.#packed !== undefined) {
         using complex = this.#packed.complex(evaluator, real);
         return this.#finish(evaluator, complex, a, scale);
       }
-      using imaginary = this.#reduceImaginary(evaluator, values, conjugate, sineScale);
-      using turned = evaluator.multiplyByI(imaginary);
-      using sum = evaluator.add(real, turned);
-      return this.#finish(evaluator, sum, a, scale);
+      using imaginary = second;
+      using turned = evaluator.multiplyByI(imaginary as Ciphertext);
+      evaluator.addTo(turned, real);
+      return this.#finish(evaluator, turned, a, scale);
     });
   }
 
@@ -152,9 +150,8 @@ export class Bootstrapper implements Disposable {
       return real;
     }
     return withPath("bootstrap", () => {
-      using values = this.#raise(evaluator, a);
-      using conjugate = evaluator.conjugate(values);
-      using real = this.#reduceReal(evaluator, values, conjugate, this.#sineScale(a, scale));
+      const [first] = this.#reduced(evaluator, a, this.#sineScale(a, scale), false);
+      using real = first as Ciphertext;
       return this.#finish(evaluator, real, a, scale);
     });
   }
@@ -176,18 +173,17 @@ export class Bootstrapper implements Disposable {
   /** Real and imaginary part as two ciphertexts. */
   #bootstrapParts(evaluator: Evaluator, a: Ciphertext, scale: number): [Ciphertext, Ciphertext] {
     const sineScale = this.#sineScale(a, scale);
-    using values = this.#raise(evaluator, a);
-    using conjugate = evaluator.conjugate(values);
-    if (this.#packed === undefined) {
-      using real = this.#reduceReal(evaluator, values, conjugate, sineScale);
-      using imaginary = this.#reduceImaginary(evaluator, values, conjugate, sineScale);
-      return [this.#finish(evaluator, real, a, scale), this.#finish(evaluator, imaginary, a, scale)];
+    let parts: readonly Ciphertext[];
+    if (this.#packed === undefined) parts = this.#reduced(evaluator, a, sineScale, true);
+    else {
+      const [first] = this.#reduced(evaluator, a, sineScale / 2, false);
+      using halves = first as Ciphertext;
+      parts = this.#packed.doubledParts(evaluator, halves);
     }
-    using halves = this.#reduceReal(evaluator, values, conjugate, sineScale / 2);
-    const [real, imaginary] = this.#packed.doubledParts(evaluator, halves);
-    using first = real;
-    using second = imaginary;
-    return [this.#finish(evaluator, first, a, scale), this.#finish(evaluator, second, a, scale)];
+    const [first, second] = parts as readonly [Ciphertext, Ciphertext];
+    using real = first;
+    using imaginary = second;
+    return [this.#finish(evaluator, real, a, scale), this.#finish(evaluator, imaginary, a, scale)];
   }
 
   /** Values of the slots plus multiples of q0, in units of q0 times the sine's interval. */
@@ -220,15 +216,15 @@ export class Bootstrapper implements Disposable {
     return applyAll(evaluator, traced.view({ scale: 2 ** parameters.logModulus(0), slots: this.slots }), this.#toSlots);
   }
 
-  #reduceReal(evaluator: Evaluator, values: Ciphertext, conjugate: Ciphertext, scale: number): Ciphertext {
+  /** Real parts of the slots without the multiples of q0; imaginary ones as well if they are wanted, reduced together. */
+  #reduced(evaluator: Evaluator, a: Ciphertext, scale: number, both: boolean): readonly Ciphertext[] {
+    using values = this.#raise(evaluator, a);
+    using conjugate = evaluator.conjugate(values);
     using real = evaluator.add(values, conjugate);
-    return evaluateSine(evaluator, this.#sine, real, scale);
-  }
-
-  #reduceImaginary(evaluator: Evaluator, values: Ciphertext, conjugate: Ciphertext, scale: number): Ciphertext {
+    if (!both) return evaluateSines(evaluator, this.#sine, [real], scale);
     using difference = evaluator.subtract(conjugate, values);
     using imaginary = evaluator.multiplyByI(difference);
-    return evaluateSine(evaluator, this.#sine, imaginary, scale);
+    return evaluateSines(evaluator, this.#sine, [real, imaginary], scale);
   }
 
   /** Scale of the sine with which the value, 2π·a.scale/(2^r·parameters.scale) times the sine's argument, has scale `scale`. */

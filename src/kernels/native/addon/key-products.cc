@@ -75,12 +75,13 @@ void Machine::keyProducts(const Call& call) {
     const std::size_t own = limb - special;
     u32* const scratch = scratch_[static_cast<std::size_t>(thread)].data();
     thread_local std::vector<const u32*> terms;
-    const auto transform = [&](const Product& product) {
+    /** `then` is the product whose digits are transformed next, of this limb or of one to come. */
+    const auto transform = [&](const Product& product, const Product& then, std::size_t limbThen) {
       for (std::size_t d = 0; d < digits; d++) {
         if (product.owns(d, own)) continue;
-        // What is transformed then: the limb's next digit, or the first of a limb to come.
-        const std::size_t ahead = d + 1 < digits ? limb : limbAhead(limb);
-        const u32* const next = arena.words(product.digit(d + 1 < digits ? d + 1 : 0)) + ahead * call.stride;
+        const bool last = d + 1 == digits;
+        const std::size_t ahead = last ? limbThen : limb;
+        const u32* const next = arena.words(last ? then.digit(0) : product.digit(d + 1)) + ahead * call.stride;
         forwardLimb(arena.words(product.digit(d)) + offset, prime, call.logN, ahead < call.limbs ? next : nullptr);
       }
     };
@@ -117,9 +118,16 @@ void Machine::keyProducts(const Call& call) {
     };
     for (std::size_t first = 0, end; first < products; first = end) {
       const Product leader(call.list, first, digits);
-      if (leader.transforms) transform(leader);
+      // Those that share its key, and those on digits that are transformed by then.
+      const auto joins = [&](const Product& product) { return !product.transforms || product.b(0) == leader.b(0); };
       end = first + 1;
-      while (end < products && !Product(call.list, end, digits).transforms) end++;
+      while (end < products && joins(Product(call.list, end, digits))) end++;
+      for (std::size_t p = first; p < end; p++) {
+        const Product product(call.list, p, digits);
+        if (!product.transforms) continue;
+        const bool last = p + 1 == end;
+        transform(product, Product(call.list, last ? first : p + 1, digits), last ? limbAhead(limb) : limb);
+      }
       for (std::size_t start = 0; start < call.n; start += words)
         for (std::size_t p = first; p < end; p++) multiply(Product(call.list, p, digits), start);
     }
