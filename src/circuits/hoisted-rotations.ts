@@ -9,8 +9,8 @@ export class HoistedRotations implements Disposable {
   readonly scale: number;
   readonly slots: number;
   readonly #evaluator: Evaluator;
-  readonly #operand: Ciphertext | ExtendedCiphertext;
-  readonly #owned: Disposable | undefined;
+  /** Where it is over QP: the rotation by 0. */
+  readonly #owned: ExtendedCiphertext | undefined;
   readonly #hoisted: Hoisted;
   readonly #made = new Map<number, ExtendedCiphertext>();
   readonly #hop: number;
@@ -36,15 +36,9 @@ export class HoistedRotations implements Disposable {
     this.scale = a.scale;
     this.slots = slots;
     if (a instanceof ExtendedCiphertext) {
-      this.#operand = a;
       this.#owned = a;
-      this.#hoisted = evaluator.hoistExtended(a, "later");
-    } else {
-      const operand = (a.level === level ? a : evaluator.dropLevel(a, level)).view({ slots });
-      this.#operand = operand;
-      this.#owned = a.level === level ? undefined : operand;
-      this.#hoisted = evaluator.hoist(operand, "later");
-    }
+      this.#hoisted = evaluator.hoistExtended(a, { transforms: "later" });
+    } else this.#hoisted = evaluator.hoist(a.view({ slots }), { transforms: "later", level });
   }
 
   /** The rotation by `steps`; owned by this object. */
@@ -54,7 +48,7 @@ export class HoistedRotations implements Disposable {
       this.#next ??= this.#after(this.#evaluator.rotateExtended(this.#hoisted, this.#hop));
       return this.#next.get(reduced - this.#hop);
     }
-    if (reduced === 0 && this.#operand instanceof ExtendedCiphertext) return this.#operand;
+    if (reduced === 0 && this.#owned !== undefined) return this.#owned;
     let rotated = this.#made.get(reduced);
     if (rotated === undefined) {
       rotated = this.#evaluator.rotateExtended(this.#hoisted, reduced);

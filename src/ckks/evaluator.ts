@@ -9,7 +9,7 @@ import { Arithmetic } from "./arithmetic.ts";
 import { requireDegree, requireLevel } from "./checks.ts";
 import { Ciphertext } from "./ciphertext.ts";
 import type { Context } from "./context.ts";
-import { ExtendedCiphertext, Hoisted } from "./extended.ts";
+import { ExtendedCiphertext, Hoisted, type HoistOptions } from "./extended.ts";
 import { conjugationElement, reducedSteps, rotationElement } from "./galois.ts";
 import type { KeySource, LoadedKey } from "./key-store.ts";
 import {
@@ -26,7 +26,7 @@ import {
 import type { KeyName } from "./keys.ts";
 
 export { scaleTolerance } from "./checks.ts";
-export { ExtendedCiphertext, Hoisted } from "./extended.ts";
+export { ExtendedCiphertext, Hoisted, type HoistOptions } from "./extended.ts";
 
 export class Evaluator extends Arithmetic {
   readonly #keys: KeySource;
@@ -84,32 +84,34 @@ export class Evaluator extends Arithmetic {
     return this.#automorphism(a, conjugationElement(this.context.parameters.degree));
   }
 
-  /**
-   * Shares the ModUp of all rotations of one ciphertext.
-   * @param transforms of its digits: at once, or by the first rotations, while the digits are in the cache. Then `a` stays
-   *   as it is until the last rotation.
-   */
-  hoist(a: Ciphertext, transforms: "now" | "later" = "now"): Hoisted {
+  /** Shares the ModUp of all rotations of one ciphertext. */
+  hoist(a: Ciphertext, { transforms = "now", level = a.level }: HoistOptions = {}): Hoisted {
     requireDegree("hoist", a);
-    return new Hoisted(a, this.#decompose(a.parts[1] as Poly, a.level, transforms));
+    if (level > a.level) {
+      throw new AegisError("level", `hoist: expected a level from 0 to ${a.level}, got ${level}`, {
+        operation: "hoist",
+        level: a.level,
+      });
+    }
+    return new Hoisted(a, level, this.#decompose(a.parts[1] as Poly, level, transforms));
   }
 
   /**
    * Shares the ModUp of all rotations of a ciphertext over QP, such as a rotation that is to be rotated
    * further: one ModDown, of part 1; part 0 stays over QP. Of `a` the rotations need part 0 alone.
-   * @param transforms see {@link Evaluator.hoist}
    */
-  hoistExtended(a: ExtendedCiphertext, transforms: "now" | "later" = "now"): Hoisted {
+  hoistExtended(a: ExtendedCiphertext, { transforms = "now" }: Pick<HoistOptions, "transforms"> = {}): Hoisted {
     const down = modDown(this.context, a.parts[1], a.level, this.context.parameters.specialCount);
     const decomposed = this.#decompose(down, a.level, transforms);
-    if (transforms === "later") return new Hoisted(a, decomposed, down);
+    if (transforms === "later") return new Hoisted(a, a.level, decomposed, down);
     down.dispose();
-    return new Hoisted(a, decomposed);
+    return new Hoisted(a, a.level, decomposed);
   }
 
   #decompose(poly: Poly, level: number, transforms: "now" | "later"): Decomposed {
-    const { specialCount } = this.context.parameters;
-    return (transforms === "now" ? decompose : decomposeLater)(this.context, poly, level, specialCount);
+    const { parameters } = this.context;
+    const own = poly.limbs(0, parameters.limbs(level));
+    return (transforms === "now" ? decompose : decomposeLater)(this.context, own, level, parameters.specialCount);
   }
 
   /** A rotation of a hoisted ciphertext. */
@@ -135,15 +137,15 @@ export class Evaluator extends Arithmetic {
   rotateTogether(hoisted: readonly Hoisted[], steps: number): ExtendedCiphertext[] {
     const [first] = hoisted as [Hoisted];
     const reduced = reducedSteps(steps, first.ciphertext.slots);
-    if (reduced === 0) return hoisted.map(({ ciphertext }) => this.#unrotated(ciphertext));
-    const key = this.#key(this.#rotationKey(reduced), first.ciphertext.level);
+    if (reduced === 0) return hoisted.map((one) => this.#unrotated(one));
+    const key = this.#key(this.#rotationKey(reduced), first.level);
     return this.#rotated(hoisted.map((one) => ({ hoisted: one, steps: reduced, key })));
   }
 
   /** {@link rotateExtended} by each of these steps, none a multiple of the slots: the digits are read once. */
   rotateEach(hoisted: Hoisted, steps: readonly number[]): ExtendedCiphertext[] {
-    const { level, slots } = hoisted.ciphertext;
-    const reduced = steps.map((k) => reducedSteps(k, slots));
+    const { level, ciphertext } = hoisted;
+    const reduced = steps.map((k) => reducedSteps(k, ciphertext.slots));
     const results: ExtendedCiphertext[] = [];
     while (results.length < reduced.length) {
       const left = reduced.slice(results.length);
@@ -161,12 +163,16 @@ export class Evaluator extends Arithmetic {
     rotations: readonly { readonly hoisted: Hoisted; readonly steps: number; readonly key: LoadedKey }[],
   ): ExtendedCiphertext[] {
     const [first] = rotations as [(typeof rotations)[number]];
-    const { level, slots } = first.hoisted.ciphertext;
-    const factors = rotations.map(({ hoisted: { ciphertext, decomposed }, steps, key }) => {
-      if (ciphertext.level !== level || ciphertext.slots !== slots)
+    const { level } = first.hoisted;
+    const { slots } = first.hoisted.ciphertext;
+    const limbs = this.context.parameters.limbs(level);
+    const factors = rotations.map(({ hoisted, steps, key }) => {
+      const { ciphertext, decomposed } = hoisted;
+      if (hoisted.level !== level || ciphertext.slots !== slots)
         throw new AegisError("internal", "rotate: ciphertexts that are rotated together differ in level or slots");
-      const extended = ciphertext instanceof ExtendedCiphertext;
-      const unswitched = extended ? { added: ciphertext.parts[0] } : { lifted: [ciphertext.parts[0]] };
+      const part = ciphertext.parts[0] as Poly;
+      const unswitched =
+        ciphertext instanceof ExtendedCiphertext ? { added: part } : { lifted: [part.limbs(0, limbs)] };
       const element = rotationElement(steps, this.context.parameters.degree);
       return { decomposed, key, steps: { ...unswitched, element } };
     });
@@ -180,23 +186,24 @@ export class Evaluator extends Arithmetic {
     return `galois-${rotationElement(steps, this.context.parameters.degree)}`;
   }
 
-  #unrotated(a: Ciphertext | ExtendedCiphertext): ExtendedCiphertext {
-    if (!(a instanceof ExtendedCiphertext)) return this.extend(a);
+  #unrotated({ ciphertext: a, level }: Hoisted): ExtendedCiphertext {
+    if (!(a instanceof ExtendedCiphertext)) return this.extend(a, level);
     return new ExtendedCiphertext([a.parts[0].clone(), a.parts[1].clone()], a.level, a.scale, a.slots);
   }
 
-  /** P·a over QP. */
-  extend(a: Ciphertext): ExtendedCiphertext {
+  /** P·a over QP, at `level`, at most a.level. */
+  extend(a: Ciphertext, level: number = a.level): ExtendedCiphertext {
     const { ring, parameters } = this.context;
-    const moduli = parameters.extendedModuli(a.level);
-    const scalars = liftScalars(this.context, parameters.moduli(a.level), parameters.specialCount);
+    const moduli = parameters.extendedModuli(level);
+    const own = parameters.moduli(level);
+    const scalars = liftScalars(this.context, own, parameters.specialCount);
     const lift = (part: Poly): Poly => {
       const poly = ring.poly(moduli, "ntt");
       this.#kernels.zero(poly.limbs(0, parameters.specialCount));
-      this.#kernels.multiplyScalar(poly.limbs(parameters.specialCount), part, scalars);
+      this.#kernels.multiplyScalar(poly.limbs(parameters.specialCount), part.limbs(0, own.length), scalars);
       return poly;
     };
-    return new ExtendedCiphertext([lift(a.parts[0] as Poly), lift(a.parts[1] as Poly)], a.level, a.scale, a.slots);
+    return new ExtendedCiphertext([lift(a.parts[0] as Poly), lift(a.parts[1] as Poly)], level, a.scale, a.slots);
   }
 
   /** Divides by P. */

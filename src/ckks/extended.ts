@@ -6,12 +6,15 @@ import type { Decomposed } from "./key-switch.ts";
 /** Gadget digits of a ciphertext's second part, shared by its rotations. The ciphertext is not owned. */
 export class Hoisted implements Disposable {
   readonly ciphertext: Ciphertext | ExtendedCiphertext;
+  /** Of the rotations, at most the ciphertext's. */
+  readonly level: number;
   readonly decomposed: Decomposed;
   readonly #down: Poly | undefined;
 
   /** @param down what the digits were made of, where it is no part of the ciphertext; owned from here on */
-  constructor(ciphertext: Ciphertext | ExtendedCiphertext, decomposed: Decomposed, down?: Poly) {
+  constructor(ciphertext: Ciphertext | ExtendedCiphertext, level: number, decomposed: Decomposed, down?: Poly) {
     this.ciphertext = ciphertext;
+    this.level = level;
     this.decomposed = decomposed;
     this.#down = down;
   }
@@ -20,6 +23,17 @@ export class Hoisted implements Disposable {
     this.decomposed[Symbol.dispose]();
     this.#down?.dispose();
   }
+}
+
+/** How a ciphertext is hoisted. */
+export interface HoistOptions {
+  /**
+   * When its digits are transformed: at once, or by the first rotations, while the digits are in the cache. Then the
+   * ciphertext stays as it is until the last rotation.
+   */
+  readonly transforms?: "now" | "later";
+  /** Of the rotations; default: the ciphertext's. */
+  readonly level?: number;
 }
 
 /** A degree-1 ciphertext times P over the basis QP: what rotations are before their ModDown. */
