@@ -16,7 +16,6 @@ import {
   type RingKernels,
   type SwitchingKeyLimbs,
 } from "../backend.ts";
-import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
 
 /**
  * Kinds of kernel work. The unit is one residue, but for transforms (residue · log2 N / 2 butterflies), conversions
@@ -41,6 +40,9 @@ export type KernelName = (typeof kernelNames)[number];
 
 /** Runs of 2^this and more have a kernel of their own. */
 const longRun = 4;
+
+/** Room that products with keys take: two products and their images under an automorphism. */
+const scratchLimbs = 4;
 
 /** Work done so far, by kind. */
 export type KernelWork = Record<KernelName, number>;
@@ -199,12 +201,29 @@ class NullRing implements RingKernels {
     for (const { dst, a } of sums) this.#count(name, dst[0] as Limbs, dst.length * a.length);
   }
 
-  keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
-    keyProductsByLimbs(this, products, key);
+  /** What `keyProductsByLimbs` would do, counted for all limbs at once. */
+  keyProducts(products: readonly KeyProduct[], { specialCount }: SwitchingKeyLimbs): void {
+    const [first] = products;
+    if (first === undefined) return;
+    this.release(this.allocate(scratchLimbs), scratchLimbs);
+    const limbs = (first.digits[0] as Limbs).moduli.length;
+    for (const { digits, source, lifted, added, element, accumulates } of products) {
+      for (let d = 0; source !== undefined && d < digits.length; d++) {
+        const [from, to] = source.ranges[d] as readonly [number, number];
+        this.#countLimbs("ntt", limbs - (to - from), this.logN / 2);
+      }
+      this.#countLimbs("multiplySumPair", limbs, digits.length);
+      for (const poly of lifted) if (poly !== undefined) this.#countLimbs("scalarProduct", limbs - specialCount);
+      if (added !== undefined) this.#countLimbs("elementwise", limbs);
+      if (element !== 1) this.#countLimbs("automorphism", 2 * limbs);
+      if (accumulates) this.#countLimbs("elementwise", 2 * limbs);
+    }
   }
 
-  subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
-    subtractTransformedByLimbs(this, dst, a, b, scalars);
+  /** What `subtractTransformedByLimbs` would do. */
+  subtractTransformed(dst: Limbs): void {
+    this.#count("ntt", dst, this.logN / 2);
+    this.#count("scalarProduct", dst);
   }
 
   expand(dst: Limbs): void {
@@ -232,7 +251,11 @@ class NullRing implements RingKernels {
   }
 
   #count(name: KernelName, limbs: Limbs, factor = 1): void {
-    this.backend.work[name] += limbs.moduli.length * this.degree * factor;
+    this.#countLimbs(name, limbs.moduli.length, factor);
+  }
+
+  #countLimbs(name: KernelName, limbs: number, factor = 1): void {
+    this.backend.work[name] += limbs * this.degree * factor;
     this.backend.calls++;
   }
 }
