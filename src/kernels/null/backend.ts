@@ -79,6 +79,18 @@ export class NullBackend implements Backend {
     return this.#allocator.apart(body);
   }
 
+  /** Runs `body`; its kernels count neither as work nor as calls. */
+  uncounted<T>(body: () => T): T {
+    const { calls } = this;
+    const work = { ...this.work };
+    try {
+      return body();
+    } finally {
+      this.calls = calls;
+      Object.assign(this.work, work);
+    }
+  }
+
   onPressure(release: () => boolean): () => void {
     return this.#allocator.onPressure(release);
   }

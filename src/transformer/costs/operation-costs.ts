@@ -4,7 +4,7 @@
  * that follow the operators' loops. Short operations are run on the null backend.
  */
 import type { Bootstrapper } from "../../circuits/index.ts";
-import { type Ciphertext, type Context, Evaluator, type KeySource, reducedSteps } from "../../ckks/index.ts";
+import { type Ciphertext, type Context, Evaluator, reducedSteps } from "../../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../../kernels/index.ts";
 import {
   bootstrapPairs,
@@ -75,7 +75,7 @@ export class OperationCosts {
     { meter, units }: OperationCostsOptions = {},
   ) {
     this.#program = program;
-    const evaluator = new Evaluator(context, uncountedKeys(new BlankKeys(context), backend));
+    const evaluator = new Evaluator(context, new BlankKeys(context, (make) => backend.uncounted(make)));
     this.#environment = new Environment(evaluator, program.geometry, program.length, bootstrapper);
     this.#metered = meter !== undefined;
     const work = (): number[] => kernelNames.map((name) => backend.work[name]);
@@ -390,18 +390,6 @@ export class OperationCosts {
     if (operation.kind !== "polynomial") return shape;
     return `${shape} ${operation.coefficients.map((c) => (c === 0 ? "0" : "x")).join("")} ${operation.mask}`;
   }
-}
-
-/** Keys are made when they are asked for first, which is no work of the operation. */
-function uncountedKeys(keys: KeySource, { work }: NullBackend): KeySource {
-  return {
-    key: (name, level) => {
-      const before = { ...work };
-      const key = keys.key(name, level);
-      Object.assign(work, before);
-      return key;
-    },
-  };
 }
 
 /** Diagonals that a part sums: giant steps, and baby steps by key block. */

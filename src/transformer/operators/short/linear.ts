@@ -42,13 +42,13 @@ function fromReplicated(
   block: number,
 ): Ciphertext {
   const { lanes, width } = environment.geometry;
-  const diagonals = new Diagonals(lanes);
+  const diagonals = new Diagonals(lanes, width);
   const first = block * lanes;
   for (let lane = 0; lane < lanes && first + lane < weights.rows; lane++) {
+    let k = (width - (lane % width)) % width;
     for (let i = 0; i < weights.columns; i++) {
-      let k = (((i - lane) % width) + width) % width;
-      if (lane + k >= lanes) k -= width;
-      diagonals.set(k, lane, weights.at(first + lane, i));
+      diagonals.set(lane + k < lanes ? k : k - width, lane, weights.at(first + lane, i));
+      if (++k === width) k = 0;
     }
   }
   using total = zeroTotal(environment, level);
@@ -71,7 +71,7 @@ function fromWide(
   const { lanes, width } = environment.geometry;
   using total = zeroTotal(environment, level);
   for (const [block, a] of input.entries()) {
-    const diagonals = new Diagonals(lanes);
+    const diagonals = new Diagonals(lanes, width);
     for (let lane = 0; lane < lanes; lane++) {
       const row = lane % width;
       if (row >= weights.rows) continue;
@@ -131,18 +131,28 @@ export function babyStepsFor(width: number): number {
 class Diagonals {
   readonly vectors = new Map<number, ComplexVector>();
   readonly #lanes: number;
+  readonly #width: number;
+  /** Real parts of diagonal k at k + width: there are thousands of entries to a diagonal's lookup. */
+  readonly #real: (Float64Array | undefined)[];
+  /** Of all of them. */
+  readonly #imaginary: Float64Array;
 
-  constructor(lanes: number) {
+  /** @param width the k of diagonals are greater than −width and less than width */
+  constructor(lanes: number, width: number) {
     this.#lanes = lanes;
+    this.#width = width;
+    this.#real = new Array(2 * width);
+    this.#imaginary = new Float64Array(lanes);
   }
 
   /** The entry that takes lane + k to `lane`. */
   set(k: number, lane: number, value: number): void {
-    let vector = this.vectors.get(k);
-    if (vector === undefined) {
-      vector = { real: new Float64Array(this.#lanes), imaginary: new Float64Array(this.#lanes) };
-      this.vectors.set(k, vector);
+    let real = this.#real[k + this.#width];
+    if (real === undefined) {
+      real = new Float64Array(this.#lanes);
+      this.#real[k + this.#width] = real;
+      this.vectors.set(k, { real, imaginary: this.#imaginary });
     }
-    vector.real[lane] = value;
+    real[lane] = value;
   }
 }
