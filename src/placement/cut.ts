@@ -11,6 +11,7 @@ import {
   checkRanks,
   collectiveNames,
   NullBackend,
+  Repeats,
   type ShardingName,
   shardedBackend,
 } from "../kernels/index.ts";
@@ -87,7 +88,8 @@ export class CutCosts {
     const communicator = new CountingCommunicator(0, this.#devices);
     const inner = new NullBackend();
     const sharding = { name: this.#sharding, chain: parameters };
-    const context = new Context(parameters, shardedBackend(inner, communicator, sharding));
+    const repeats = new Repeats(inner, communicator);
+    const context = new Context(parameters, shardedBackend(inner, communicator, sharding, { repeats }));
     const own = bootstrapper && new Bootstrapper(context, slotsOf(program.geometry), bootstrapper);
     const meter = (): number[] => {
       const { bytesOfAll, bytesByRank, calls } = communicator;

@@ -5,6 +5,7 @@
  */
 import { invariant } from "../base/validate.ts";
 import type { Backend, ConversionTable, Limbs, RingKernels } from "../kernels/backend.ts";
+import { nameOfModuli } from "../kernels/limbs.ts";
 import { conversionTable } from "./conversion.ts";
 import { invertModulo, productModulo } from "./modular.ts";
 import { type Domain, Poly } from "./poly.ts";
@@ -72,7 +73,7 @@ export class Ring {
 
   /** Conversion constants from one set of primes to another, cached. */
   conversion(from: readonly number[], to: readonly number[]): ConversionTable {
-    const key = `${keyOf(from)}>${keyOf(to)}`;
+    const key = `${nameOfModuli(from)}>${nameOfModuli(to)}`;
     let table = this.#constants.conversions.get(key);
     if (table === undefined) {
       table = conversionTable(this.primes, from, to);
@@ -83,7 +84,7 @@ export class Ring {
 
   /** One residue per limb, computed once per (name, moduli). */
   scalars(name: string, moduli: readonly number[], residue: (prime: number) => number): Uint32Array {
-    const key = `${name}|${keyOf(moduli)}`;
+    const key = `${name}|${nameOfModuli(moduli)}`;
     let scalars = this.#constants.scalars.get(key);
     if (scalars === undefined) {
       scalars = Uint32Array.from(moduli, (index) => residue(this.primes[index] as number));
@@ -123,7 +124,7 @@ export class Ring {
     using lifted = this.poly(kept.moduli, "coefficient");
     this.kernels.convert(lifted, remainder, this.conversion(moduli, kept.moduli));
     const divisor = moduli.map((index) => this.primes[index] as number);
-    const inverse = this.scalars(`1/${keyOf(moduli)}`, kept.moduli, (q) => invertModulo(productModulo(divisor, q), q));
+    const inverse = this.scalars(`1/${nameOfModuli(moduli)}`, kept.moduli, (q) => invertModulo(productModulo(divisor, q), q));
     this.kernels.subtractTransformed(dst, kept, lifted, inverse);
   }
 
@@ -134,11 +135,4 @@ export class Ring {
       moduli: this.singles[view.moduli[i] as number] as readonly number[],
     };
   }
-}
-
-/** Indices as text; those that follow one another, which most do, by the first and their number. */
-function keyOf(moduli: readonly number[]): string {
-  const first = moduli[0] as number;
-  for (let i = 1; i < moduli.length; i++) if (moduli[i] !== first + i) return moduli.join();
-  return `${first}+${moduli.length}`;
 }

@@ -77,6 +77,10 @@ export class CoefficientRing implements ShardedKernels {
     into.set(this.collect(this.#limb(src, index))[0]);
   }
 
+  isPlain(x: Limbs): boolean {
+    return this.#domains.isNtt(x);
+  }
+
   collect(x: Limbs, root?: number): Uint32Array[] {
     const { rank, size, moves } = this.#communicator;
     const parts = this.#exchange.collect(x, root);

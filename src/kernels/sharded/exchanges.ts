@@ -33,6 +33,11 @@ export const noExchanges: Exchanges = Object.freeze({
 export interface ShardedKernels extends RingKernels {
   readonly exchanges: Exchanges;
   /**
+   * Whether limbs lie over the devices, and are in the domain, that they would be if nothing had been written to them
+   * yet: what is done to them costs the same as what is done to any other such limbs of these primes.
+   */
+  isPlain(x: Limbs): boolean;
+  /**
    * The whole words of limbs, in one exchange that every rank takes part in.
    *
    * @param root the rank that gets them, the others get none; without one, all do

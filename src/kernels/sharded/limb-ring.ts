@@ -79,6 +79,10 @@ export class LimbRing implements ShardedKernels {
     into.set(this.collect(this.#one(src, index))[0]);
   }
 
+  isPlain(x: Limbs): boolean {
+    return this.#memory.isPlain(x);
+  }
+
   collect(x: Limbs, root?: number): Uint32Array[] {
     return collectLimbs(this.#memory, x, root);
   }

@@ -4,7 +4,7 @@
  * that follow the operators' loops. Short operations are run on the null backend.
  */
 import type { Bootstrapper } from "../../circuits/index.ts";
-import { type Ciphertext, type Context, Evaluator, reducedSteps } from "../../ckks/index.ts";
+import { type Ciphertext, type Context, reducedSteps } from "../../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../../kernels/index.ts";
 import {
   bootstrapPairs,
@@ -30,6 +30,7 @@ import { originOf } from "../schedule.ts";
 import { BlankKeys } from "./blank-keys.ts";
 import { emptyWeights } from "./empty-weights.ts";
 import { LinearCounts } from "./linear-counts.ts";
+import { countingEvaluator, stepClasses } from "./repeating-evaluator.ts";
 import {
   type ExtendedForm,
   fake,
@@ -54,9 +55,6 @@ export interface OperationCostsOptions {
 /** Operations' programs: what is needed of them. */
 export type CostedProgram = Pick<Program, "tensors" | "geometry" | "classes" | "output" | "length">;
 
-/** On ranks that hold parts of limbs, rotations by steps alike modulo this (most ranks) send alike. */
-const stepClasses = 16;
-
 export class OperationCosts {
   readonly #program: CostedProgram;
   readonly #environment: Environment;
@@ -75,7 +73,7 @@ export class OperationCosts {
     { meter, units }: OperationCostsOptions = {},
   ) {
     this.#program = program;
-    const evaluator = new Evaluator(context, new BlankKeys(context, (make) => backend.uncounted(make)));
+    const evaluator = countingEvaluator(context, new BlankKeys(context, (make) => backend.uncounted(make)));
     this.#environment = new Environment(evaluator, program.geometry, program.length, bootstrapper);
     this.#metered = meter !== undefined;
     const work = (): number[] => kernelNames.map((name) => backend.work[name]);

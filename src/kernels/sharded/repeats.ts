@@ -1,0 +1,94 @@
+/**
+ * What is done again and again on a rank that only counts: the same kernels on limbs that lie alike do the same
+ * work and send the same bytes. It is counted the first time; from then on the code that asks runs without kernels, and
+ * what was counted is added. Values are not there to be missed, and limbs that nothing was written to lie
+ * as the results would.
+ *
+ * Memory in use means nothing here: results of what is not done take none.
+ */
+import type { Limbs } from "../backend.ts";
+import { kernelNames, type NullBackend } from "../null/backend.ts";
+import { collectiveNames } from "./communicator.ts";
+import type { CountingCommunicator } from "./counting.ts";
+
+/** Tells whether limbs are plain, see `ShardedKernels.isPlain`. */
+type IsPlain = (x: Limbs) => boolean;
+
+export class Repeats {
+  readonly #backend: NullBackend;
+  readonly #communicator: CountingCommunicator;
+  readonly #known = new Map<string, readonly (readonly [counter: number, amount: number])[]>();
+  #quiet = false;
+
+  constructor(backend: NullBackend, communicator: CountingCommunicator) {
+    this.#backend = backend;
+    this.#communicator = communicator;
+  }
+
+  /** Whether something that was counted before is asked for: kernels do nothing. */
+  get quiet(): boolean {
+    return this.#quiet;
+  }
+
+  /**
+   * Runs `body`, for real the first time only.
+   *
+   * @param key tells shapes, and whatever else of the operands decides what is done; not how their limbs lie
+   * @param limbs that `body` reads or changes, or that its result consists of; asked for before and after
+   */
+  once<T>(key: string, isPlain: IsPlain, limbs: (result: T | undefined) => readonly Limbs[], body: () => T): T {
+    if (this.#quiet || !limbs(undefined).every(isPlain)) return body();
+    const known = this.#known.get(key);
+    if (known !== undefined) {
+      this.#quiet = true;
+      try {
+        return body();
+      } finally {
+        this.#quiet = false;
+        this.#add(known);
+      }
+    }
+    const before = this.#counters();
+    const result = body();
+    if (!limbs(result).every(isPlain)) return result;
+    const amounts = this.#counters()
+      .map((after, i) => [i, after - (before[i] as number)] as const)
+      .filter(([, amount]) => amount !== 0);
+    this.#known.set(key, amounts);
+    return result;
+  }
+
+  #counters(): number[] {
+    const { work, calls } = this.#backend;
+    const { bytes, bytesOfAll, bytesByRank, calls: collectives } = this.#communicator;
+    return [
+      ...kernelNames.map((name) => work[name]),
+      calls,
+      ...collectiveNames.flatMap((name) => [bytes[name], bytesOfAll[name], collectives[name]]),
+      ...bytesByRank,
+    ];
+  }
+
+  #add(amounts: readonly (readonly [counter: number, amount: number])[]): void {
+    const { bytes, bytesOfAll, bytesByRank, calls } = this.#communicator;
+    for (const [counter, amount] of amounts) {
+      let at = counter;
+      if (at < kernelNames.length) {
+        this.#backend.work[kernelNames[at]] += amount;
+        continue;
+      }
+      at -= kernelNames.length;
+      if (at === 0) {
+        this.#backend.calls += amount;
+        continue;
+      }
+      at -= 1;
+      if (at < 3 * collectiveNames.length) {
+        const name = collectiveNames[Math.floor(at / 3)];
+        [bytes, bytesOfAll, calls][at % 3][name] += amount;
+        continue;
+      }
+      bytesByRank[at - 3 * collectiveNames.length] += amount;
+    }
+  }
+}

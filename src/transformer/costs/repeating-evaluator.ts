@@ -1,0 +1,162 @@
+/**
+ * An evaluator on a rank that only counts (see `kernels/sharded/repeats.ts`): each of its operations is counted
+ * once for operands of one shape. Operands and results are in NTT domain, so that how their limbs
+ * lie over the ranks is all that matters of them.
+ */
+import {
+  type Ciphertext,
+  type Context,
+  Evaluator,
+  ExtendedCiphertext,
+  type Hoisted,
+  type KeyName,
+  type KeySource,
+  reducedSteps,
+} from "../../ckks/index.ts";
+import { isRepeating, type Limbs } from "../../kernels/index.ts";
+import type { Poly } from "../../ring/poly.ts";
+
+/** Where coefficients are distributed, rotations by steps alike modulo this (most ranks) send alike. */
+export const stepClasses = 16;
+
+type Operand = Ciphertext | ExtendedCiphertext;
+
+/** An evaluator that counts repeats once where the context's kernels do. */
+export function countingEvaluator(context: Context, keys: KeySource): Evaluator {
+  return isRepeating(context.ring.kernels) ? new RepeatingEvaluator(context, keys) : new Evaluator(context, keys);
+}
+
+class RepeatingEvaluator extends Evaluator {
+  override add(a: Ciphertext, b: Ciphertext): Ciphertext {
+    return this.#once("add", [a, b], () => super.add(a, b));
+  }
+
+  override addPlain(...args: Parameters<Evaluator["addPlain"]>): Ciphertext {
+    const [a, { poly, logRun, montgomery }] = args;
+    return this.#once(`addPlain ${logRun} ${montgomery}`, [a], () => super.addPlain(...args), [poly]);
+  }
+
+  override multiplyPlain(...args: Parameters<Evaluator["multiplyPlain"]>): Ciphertext {
+    const [a, { poly, logRun }] = args;
+    return this.#once(`multiplyPlain ${logRun}`, [a], () => super.multiplyPlain(...args), [poly]);
+  }
+
+  override addConstant(a: Ciphertext, constant: number): Ciphertext {
+    return this.#once("addConstant", [a], () => super.addConstant(a, constant));
+  }
+
+  override combine(...args: Parameters<Evaluator["combine"]>): Ciphertext {
+    const [terms, , { level }] = args;
+    const operands = terms.map(([a]) => a);
+    return this.#once(`combine ${level}`, operands, () => super.combine(...args));
+  }
+
+  override tensorSum(...args: Parameters<Evaluator["tensorSum"]>): Ciphertext {
+    return this.#once("tensorSum", args[0].flat(), () => super.tensorSum(...args));
+  }
+
+  override rescale(a: Ciphertext): Ciphertext {
+    return this.#once("rescale", [a], () => super.rescale(a));
+  }
+
+  override dropLevel(a: Ciphertext, level: number): Ciphertext {
+    return this.#once(`dropLevel ${level}`, [a], () => super.dropLevel(a, level));
+  }
+
+  override zero(level: number, scale: number, slots: number): Ciphertext {
+    return this.#once(`zero ${level}`, [], () => super.zero(level, scale, slots));
+  }
+
+  override multiplyRescale(a: Ciphertext, b: Ciphertext): Ciphertext {
+    return this.#once("multiplyRescale", [a, b], () => super.multiplyRescale(a, b));
+  }
+
+  override relineariseRescale(a: Ciphertext): Ciphertext {
+    return this.#once("relineariseRescale", [a], () => super.relineariseRescale(a));
+  }
+
+  override rotate(a: Ciphertext, steps: number): Ciphertext {
+    return this.#once(`rotate ${this.#kind(steps, a)}`, [a], () => super.rotate(a, steps));
+  }
+
+  override conjugate(a: Ciphertext): Ciphertext {
+    return this.#once("conjugate", [a], () => super.conjugate(a));
+  }
+
+  override hoist(a: Ciphertext): Hoisted {
+    return this.#once("hoist", [a], () => super.hoist(a));
+  }
+
+  override hoistExtended(a: ExtendedCiphertext): Hoisted {
+    return this.#once("hoistExtended", [a], () => super.hoistExtended(a));
+  }
+
+  override rotateHoisted(hoisted: Hoisted, steps: number): Ciphertext {
+    const { ciphertext, digits } = hoisted;
+    return this.#once(
+      `rotateHoisted ${this.#kind(steps, ciphertext)}`,
+      [ciphertext],
+      () => super.rotateHoisted(hoisted, steps),
+      digits,
+    );
+  }
+
+  override rotateTogether(hoisted: readonly Hoisted[], steps: number): ExtendedCiphertext[] {
+    const operands = hoisted.map(({ ciphertext }) => ciphertext);
+    return this.#once(
+      `rotateTogether ${this.#kind(steps, operands[0] as Operand)}`,
+      operands,
+      () => super.rotateTogether(hoisted, steps),
+      hoisted.flatMap(({ digits }) => digits),
+    );
+  }
+
+  override extend(a: Ciphertext): ExtendedCiphertext {
+    return this.#once("extend", [a], () => super.extend(a));
+  }
+
+  override modDown(a: ExtendedCiphertext): Ciphertext {
+    return this.#once("modDown", [a], () => super.modDown(a));
+  }
+
+  override modDownRescale(a: ExtendedCiphertext): Ciphertext {
+    return this.#once("modDownRescale", [a], () => super.modDownRescale(a));
+  }
+
+  override accumulateRotated(into: ExtendedCiphertext, a: Operand, steps: number): void {
+    this.#once(`accumulateRotated ${this.#kind(steps, a)}`, [into, a], () => super.accumulateRotated(into, a, steps));
+  }
+
+  override switchKey(a: Ciphertext, name: KeyName): Ciphertext {
+    return this.#once(`switchKey ${name}`, [a], () => super.switchKey(a, name));
+  }
+
+  /** Rotations of one kind send alike. */
+  #kind(steps: number, { slots }: Operand): number | undefined {
+    const reduced = reducedSteps(steps, slots);
+    if (reduced === 0) return undefined;
+    return this.context.exchanges.inTransforms ? reduced % stepClasses : 0;
+  }
+
+  /** @param others what is read besides the parts of the operands */
+  #once<T>(name: string, operands: readonly Operand[], body: () => T, others: readonly Limbs[] = []): T {
+    const { kernels } = this.context.ring;
+    if (!isRepeating(kernels) || kernels.repeats.quiet) return body();
+    let key = name;
+    for (const a of operands) key += ` ${a instanceof ExtendedCiphertext ? "P" : a.parts.length}@${a.level}`;
+    return kernels.repeats.once(
+      key,
+      (x) => kernels.isPlain(x),
+      (result) => [...operands.flatMap(({ parts }): readonly Poly[] => parts), ...others, ...polysOf(result)],
+      body,
+    );
+  }
+}
+
+/** What a result consists of. */
+function polysOf(result: unknown): readonly Limbs[] {
+  if (Array.isArray(result)) return result.flatMap(polysOf);
+  if (typeof result !== "object" || result === null) return [];
+  if ("digits" in result) return (result as Hoisted).digits;
+  return (result as Operand).parts;
+}
