@@ -77,10 +77,11 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
     cuts.set(key, costs);
     return costs;
   };
+  const samples = new Samples(program, context, backend, bootstrapper, units);
   const known = new WeakMap<Part, Map<string, number>>();
   return {
     parameters,
-    samples: new Samples(program, context, backend, bootstrapper),
+    samples,
     bootstrapInput: lowestInput(parameters),
     digest,
     costs: {
@@ -94,6 +95,8 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
         let byWork = known.get(part);
         if (byWork === undefined) known.set(part, (byWork = new Map()));
         let seconds = byWork.get(key);
+        // Every operation is run for its sample sooner or later, short ones as a whole.
+        if (seconds === undefined && program.geometry.layout === "short") samples.of(operation);
         if (seconds === undefined) byWork.set(key, (seconds = units.seconds(operation, phase, part, times)));
         return seconds;
       },

@@ -100,6 +100,15 @@ export class OperationCosts {
     return kernelNames.reduce((sum, name, i) => sum + (total[i] as number) * times[name], 0);
   }
 
+  /** Takes the work of a short operation, on operands at its level, from where it was run for something else. */
+  know(operation: Operation, part: Part, work: KernelWork): void {
+    if (this.#program.geometry.layout !== "short" || operation.kind === "bootstrap" || this.#metered) return;
+    this.units.know(
+      this.#eachKey(operation, part),
+      Float64Array.from(kernelNames, (name) => work[name]),
+    );
+  }
+
   #count(operation: Operation, phase: OperationPhase, part: Part): Float64Array {
     const total = new Float64Array(this.#size);
     if (operation.kind === "input" || operation.kind === "output") return total;
@@ -304,9 +313,7 @@ export class OperationCosts {
     const short = this.#program.geometry.layout === "short";
     const measured = short ? part : { outputs: part.outputs.map((indices) => indices.slice(0, 1)) };
     const times = short ? 1 : Math.max(...part.outputs.map((indices) => indices.length));
-    const detail = short ? `${part.outputs.join(";")} ${part.summed ?? ""}` : "";
-    const key = `${this.#shape(operation)} ${detail} @${operation.level}`;
-    const work = this.units.measure(key, (keep) => {
+    const work = this.units.measure(this.#eachKey(operation, part), (keep) => {
       const reads = readsOf(this.#program, operation, measured);
       const inputs = operation.inputs.map((name, i) => {
         const list: (Ciphertext | undefined)[] = new Array(ciphertextsOf(this.#program.tensors[name] as Tensor));
@@ -320,6 +327,11 @@ export class OperationCosts {
       };
     });
     add(total, work, times);
+  }
+
+  #eachKey(operation: Operation, { outputs, summed }: Part): string {
+    const detail = this.#program.geometry.layout === "short" ? `${outputs.join(";")} ${summed ?? ""}` : "";
+    return `${this.#shape(operation)} ${detail} @${operation.level}`;
   }
 
   /** Every pair that has a ciphertext in the part; those that are kept are brought to the target. */
