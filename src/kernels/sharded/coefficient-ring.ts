@@ -30,6 +30,7 @@ export class CoefficientRing implements ShardedKernels {
   readonly degree: number;
   readonly moduli: readonly number[];
   readonly limbStride: number;
+  readonly limbwise = undefined;
   readonly exchanges: Exchanges = { ...noExchanges, inTransforms: true };
   readonly #part: RingKernels;
   readonly #full: RingKernels;

@@ -1,7 +1,8 @@
 /**
- * Kernels of a rank that only counts, which leave out what was counted before (see `repeats.ts`). Alone, those
- * kernels are repeats that change nothing but values; conversions, and what leads to them, depend on where limbs
- * lie in memory as well and always run, unless all that they are part of is a repeat.
+ * Kernels of a rank that only counts, which leave out what was counted before (see `repeats.ts`). Most kernels
+ * change nothing but values, those of limb shardings limb by limb: one limb stands for all of its kind.
+ * Conversions, and what leads to them, depend on where limbs lie in memory as well and always run, unless all that they
+ * are part of is a repeat.
  */
 import { invariant } from "../../base/validate.ts";
 import type {
@@ -14,8 +15,26 @@ import type {
   SwitchingKeyLimbs,
 } from "../backend.ts";
 import { nameOfModuli } from "../limbs.ts";
-import { type Exchanges, isSharded, noExchanges, type ShardedKernels } from "./exchanges.ts";
+import { type Exchanges, isSharded, type Limbwise, noExchanges, type ShardedKernels } from "./exchanges.ts";
+import { limbsOfProduct, productKind, productOfLimb } from "./product-limbs.ts";
 import type { Repeats } from "./repeats.ts";
+
+/** What a kernel is to work on: all limbs, or one that stands for others. */
+interface Pick {
+  /** @param logRun of a polynomial of a subring */
+  of(x: Limbs, logRun?: number): Limbs;
+  /** Of one word for each limb. */
+  words(words: Uint32Array): Uint32Array;
+}
+
+const all: Pick = { of: (x) => x, words: (words) => words };
+
+/** Limbs of one kind: the first, and how many. */
+interface Kind {
+  readonly kind: number;
+  readonly first: number;
+  count: number;
+}
 
 export class RepeatingRing implements ShardedKernels {
   readonly backend: Backend;
@@ -24,9 +43,12 @@ export class RepeatingRing implements ShardedKernels {
   readonly moduli: readonly number[];
   readonly limbStride: number;
   readonly exchanges: Exchanges;
+  readonly limbwise: Limbwise | undefined;
   readonly repeats: Repeats;
   readonly #inner: RingKernels;
   readonly #isPlain: (x: Limbs) => boolean;
+  /** By the names of moduli. */
+  readonly #kinds = new Map<string, readonly Kind[]>();
 
   /** @param inner sharded, or of a subring that lies whole on every rank */
   constructor(inner: RingKernels, repeats: Repeats) {
@@ -38,6 +60,7 @@ export class RepeatingRing implements ShardedKernels {
     this.repeats = repeats;
     this.#inner = inner;
     this.#isPlain = isSharded(inner) ? (x) => inner.isPlain(x) : () => true;
+    this.limbwise = isSharded(inner) ? inner.limbwise : undefined;
     const exchanges = isSharded(inner) ? inner.exchanges : noExchanges;
     this.exchanges = {
       inTransforms: exchanges.inTransforms,
@@ -75,7 +98,7 @@ export class RepeatingRing implements ShardedKernels {
   }
 
   forwardNtt(x: Limbs): void {
-    this.#once("forwardNtt", [x], () => this.#inner.forwardNtt(x));
+    this.#each("forwardNtt", [x], ({ of }) => this.#inner.forwardNtt(of(x)));
   }
 
   inverseNtt(x: Limbs): void {
@@ -91,43 +114,57 @@ export class RepeatingRing implements ShardedKernels {
   }
 
   zero(dst: Limbs): void {
-    this.#once("zero", [dst], () => this.#inner.zero(dst));
+    this.#each("zero", [dst], ({ of }) => this.#inner.zero(of(dst)));
   }
 
   add(dst: Limbs, a: Limbs, b: Limbs): void {
-    this.#once("add", [dst, a, b], () => this.#inner.add(dst, a, b));
+    this.#each("add", [dst, a, b], ({ of }) => this.#inner.add(of(dst), of(a), of(b)));
   }
 
   subtract(dst: Limbs, a: Limbs, b: Limbs): void {
-    this.#run(() => this.#inner.subtract(dst, a, b));
+    this.#each("subtract", [dst, a, b], ({ of }) => this.#inner.subtract(of(dst), of(a), of(b)));
   }
 
   negate(dst: Limbs, a: Limbs): void {
-    this.#run(() => this.#inner.negate(dst, a));
+    this.#each("negate", [dst, a], ({ of }) => this.#inner.negate(of(dst), of(a)));
   }
 
   multiply(dst: Limbs, a: Limbs, b: Limbs): void {
-    this.#run(() => this.#inner.multiply(dst, a, b));
+    this.#each("multiply", [dst, a, b], ({ of }) => this.#inner.multiply(of(dst), of(a), of(b)));
   }
 
   multiplyScalar(dst: Limbs, a: Limbs, scalars: Uint32Array): void {
-    this.#once("multiplyScalar", [dst, a], () => this.#inner.multiplyScalar(dst, a, scalars));
+    this.#each("multiplyScalar", [dst, a], ({ of, words }) =>
+      this.#inner.multiplyScalar(of(dst), of(a), words(scalars)),
+    );
   }
 
   multiplyScalarAdd(dst: Limbs, a: Limbs, scalars: Uint32Array): void {
-    this.#run(() => this.#inner.multiplyScalarAdd(dst, a, scalars));
+    this.#each("multiplyScalarAdd", [dst, a], ({ of, words }) =>
+      this.#inner.multiplyScalarAdd(of(dst), of(a), words(scalars)),
+    );
   }
 
   addScalar(dst: Limbs, a: Limbs, scalars: Uint32Array): void {
-    this.#run(() => this.#inner.addScalar(dst, a, scalars));
+    this.#each("addScalar", [dst, a], ({ of, words }) => this.#inner.addScalar(of(dst), of(a), words(scalars)));
   }
 
   subtractMultiplyScalar(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
-    this.#run(() => this.#inner.subtractMultiplyScalar(dst, a, b, scalars));
+    this.#each("subtractMultiplyScalar", [dst, a, b], ({ of, words }) =>
+      this.#inner.subtractMultiplyScalar(of(dst), of(a), of(b), words(scalars)),
+    );
   }
 
   multiplySum(dst: Limbs, a: readonly Limbs[], b: readonly Limbs[], accumulate: boolean, logRun: number): void {
-    this.#run(() => this.#inner.multiplySum(dst, a, b, accumulate, logRun));
+    this.#each(`multiplySum ${a.length} ${accumulate} ${logRun}`, [dst, ...a, ...b], ({ of }) =>
+      this.#inner.multiplySum(
+        of(dst),
+        a.map((x) => of(x, logRun)),
+        b.map((x) => of(x)),
+        accumulate,
+        logRun,
+      ),
+    );
   }
 
   multiplySumPair(
@@ -140,32 +177,67 @@ export class RepeatingRing implements ShardedKernels {
     logRun: number,
     streamed?: boolean,
   ): void {
-    this.#once(`multiplySumPair ${a.length} ${logRun} ${accumulate}`, [dst0, dst1, ...a, ...b0, ...b1], () =>
-      this.#inner.multiplySumPair(dst0, dst1, a, b0, b1, accumulate, logRun, streamed),
+    const limbs = [dst0, dst1, ...a, ...b0, ...b1];
+    this.#each(`multiplySumPair ${a.length} ${accumulate} ${logRun}`, limbs, ({ of }) =>
+      this.#inner.multiplySumPair(
+        of(dst0),
+        of(dst1),
+        a.map((x) => of(x, logRun)),
+        b0.map((x) => of(x)),
+        b1.map((x) => of(x)),
+        accumulate,
+        logRun,
+        streamed,
+      ),
     );
   }
 
+  /** One by one, as the kernels below make them. */
   multiplySums(sums: readonly ProductSums[], accumulate: boolean, logRun: number): void {
-    if (this.repeats.quiet) return;
-    // One by one, as the kernels below make them.
-    for (const one of sums) {
-      const { dst, a, b } = one;
-      this.#once(`multiplySums ${dst.length} ${a.length} ${logRun} ${accumulate}`, [...dst, ...a, ...b.flat()], () =>
-        this.#inner.multiplySums([one], accumulate, logRun),
-      );
+    for (const { dst, a, b } of sums) {
+      const name = `multiplySums ${dst.length} ${a.length} ${accumulate} ${logRun}`;
+      this.#each(name, [...dst, ...a, ...b.flat()], ({ of }) => {
+        const sum = {
+          dst: dst.map((x) => of(x)),
+          a: a.map((x) => of(x, logRun)),
+          b: b.map((l) => l.map((x) => of(x))),
+        };
+        this.#inner.multiplySums([sum], accumulate, logRun);
+      });
     }
   }
 
   keyProducts(products: readonly KeyProduct[], key: SwitchingKeyLimbs): void {
-    this.#run(() => this.#inner.keyProducts(products, key));
+    if (this.repeats.quiet) return;
+    const limbs = [...products.flatMap(limbsOfProduct), ...(key.b as Limbs[]), ...(key.a as Limbs[])];
+    if (this.limbwise === undefined || !limbs.every(this.#isPlain)) {
+      this.#inner.keyProducts(products, key);
+      return;
+    }
+    const basis = products[0].digits[0].moduli;
+    const kinds = new Map<string, Kind>();
+    for (const [i, modulus] of basis.entries()) {
+      const kind = this.limbwise.kind(modulus);
+      const name = products.map((product) => productKind(product, key, i)).join();
+      const known = kinds.get(`${kind} ${name}`);
+      if (known === undefined) kinds.set(`${kind} ${name}`, { kind, first: i, count: 1 });
+      else known.count++;
+    }
+    for (const [name, { first, count }] of kinds) {
+      const one = productOfLimb(products, key, first, this.limbStride);
+      const body = () => this.#run(() => this.#inner.keyProducts(one.products, one.key));
+      this.repeats.once(`keyProducts ${name}`, this.#isPlain, () => one.products.flatMap(limbsOfProduct), body, count);
+    }
   }
 
   subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
-    this.#run(() => this.#inner.subtractTransformed(dst, a, b, scalars));
+    this.#each("subtractTransformed", [dst, a, b], ({ of, words }) =>
+      this.#inner.subtractTransformed(of(dst), of(a), of(b), words(scalars)),
+    );
   }
 
   expand(dst: Limbs, a: Limbs, logRun: number): void {
-    this.#run(() => this.#inner.expand(dst, a, logRun));
+    this.#each(`expand ${logRun}`, [dst, a], ({ of }) => this.#inner.expand(of(dst), of(a, logRun), logRun));
   }
 
   automorphism(dst: Limbs, a: Limbs, galoisElement: number): void {
@@ -192,19 +264,52 @@ export class RepeatingRing implements ShardedKernels {
     if (!this.repeats.quiet) body();
   }
 
-  /** All limbs are over the primes of the first, or over more. */
-  #once(name: string, limbs: readonly Limbs[], body: () => void): void {
+  /**
+   * A kernel that changes values only.
+   *
+   * @param limbs over the primes of the first, or over more
+   */
+  #each(name: string, limbs: readonly Limbs[], body: (pick: Pick) => void): void {
     if (this.repeats.quiet) return;
     const { moduli } = limbs[0];
-    this.repeats.once(
-      `${name} ${this.logN} ${nameOfModuli(moduli)}`,
-      this.#isPlain,
-      () => limbs,
-      () => this.#run(body),
-    );
+    const named = nameOfModuli(moduli);
+    if (this.limbwise === undefined) {
+      const run = () => this.#run(() => body(all));
+      this.repeats.once(`${name} ${this.logN} ${named}`, this.#isPlain, () => limbs, run);
+      return;
+    }
+    if (!limbs.every(this.#isPlain)) {
+      body(all);
+      return;
+    }
+    let kinds = this.#kinds.get(named);
+    if (kinds === undefined) this.#kinds.set(named, (kinds = kindsOf(moduli, this.limbwise)));
+    for (const { kind, first, count } of kinds) {
+      const run = () => this.#run(() => body(this.#pick(first)));
+      this.repeats.once(`${name} ${this.logN} of ${kind}`, this.#isPlain, () => limbs, run, count);
+    }
+  }
+
+  /** Limb i. */
+  #pick(i: number): Pick {
+    const { stride } = this.limbwise as Limbwise;
+    return {
+      of: (x, logRun = 0) => ({ address: x.address + i * stride(logRun), moduli: x.moduli.slice(i, i + 1) }),
+      words: (words) => words.subarray(i, i + 1),
+    };
   }
 }
 
 export function isRepeating(kernels: object): kernels is RepeatingRing {
   return kernels instanceof RepeatingRing;
+}
+
+function kindsOf(moduli: readonly number[], { kind }: Limbwise): Kind[] {
+  const kinds = new Map<number, Kind>();
+  for (const [i, modulus] of moduli.entries()) {
+    const known = kinds.get(kind(modulus));
+    if (known === undefined) kinds.set(kind(modulus), { kind: kind(modulus), first: i, count: 1 });
+    else known.count++;
+  }
+  return [...kinds.values()];
 }

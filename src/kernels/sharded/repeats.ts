@@ -35,8 +35,15 @@ export class Repeats {
    *
    * @param key tells shapes, and whatever else of the operands decides what is done; not how their limbs lie
    * @param limbs that `body` reads or changes, or that its result consists of; asked for before and after
+   * @param times how often the same is to be counted
    */
-  once<T>(key: string, isPlain: IsPlain, limbs: (result: T | undefined) => readonly Limbs[], body: () => T): T {
+  once<T>(
+    key: string,
+    isPlain: IsPlain,
+    limbs: (result: T | undefined) => readonly Limbs[],
+    body: () => T,
+    times = 1,
+  ): T {
     if (this.#quiet || !limbs(undefined).every(isPlain)) return body();
     const known = this.#known.get(key);
     if (known !== undefined) {
@@ -45,7 +52,7 @@ export class Repeats {
         return body();
       } finally {
         this.#quiet = false;
-        this.#add(known);
+        this.#add(known, times);
       }
     }
     const before = this.#counters();
@@ -55,6 +62,7 @@ export class Repeats {
       .map((after, i) => [i, after - (before[i] as number)] as const)
       .filter(([, amount]) => amount !== 0);
     this.#known.set(key, amounts);
+    if (times > 1) this.#add(amounts, times - 1);
     return result;
   }
 
@@ -69,9 +77,10 @@ export class Repeats {
     ];
   }
 
-  #add(amounts: readonly (readonly [counter: number, amount: number])[]): void {
+  #add(amounts: readonly (readonly [counter: number, amount: number])[], times: number): void {
     const { bytes, bytesOfAll, bytesByRank, calls } = this.#communicator;
-    for (const [counter, amount] of amounts) {
+    for (const [counter, once] of amounts) {
+      const amount = times * once;
       let at = counter;
       if (at < kernelNames.length) {
         this.#backend.work[kernelNames[at]] += amount;
