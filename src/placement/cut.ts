@@ -17,6 +17,7 @@ import {
 } from "../kernels/index.ts";
 import { type Operation, type Part, type Program, slotsOf, workOf } from "../program/index.ts";
 import { OperationCosts } from "../transformer/index.ts";
+import { leastOfCut } from "./least-cut.ts";
 import type { Machine } from "./setting.ts";
 
 /** A part of an operation on ciphertexts that are cut. */
@@ -62,6 +63,17 @@ export class CutCosts {
     let cost = this.#known.get(key);
     if (cost === undefined) this.#known.set(key, (cost = this.#measure(operation, part)));
     return cost;
+  }
+
+  /**
+   * Seconds, computing and sending, that a part takes at least.
+   *
+   * @param whole costs of whole ciphertexts, by prime
+   */
+  least(operation: Operation, part: Part, whole: OperationCosts): number {
+    const counts = whole.byPrime(operation, part);
+    const { parameters, machine } = this.#setting;
+    return counts === undefined ? 0 : leastOfCut(counts, this.#sharding, parameters, this.#devices, machine);
   }
 
   #measure(operation: Operation, part: Part): CutCost {

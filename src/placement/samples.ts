@@ -5,7 +5,7 @@
  */
 import type { Bootstrapper } from "../circuits/index.ts";
 import { Ciphertext, type Context, Evaluator, type KeyName, reducedSteps, rotationElement } from "../ckks/index.ts";
-import { kernelNames, type NullBackend } from "../kernels/index.ts";
+import type { NullBackend } from "../kernels/index.ts";
 import {
   bootstrapPairs,
   ciphertextsOf,
@@ -107,13 +107,11 @@ export class Samples {
     const constants = { weights: (linear: Operation, index: number) => emptyWeights(this.#program, linear, index) };
     this.#backend.forgetPeak();
     const before = this.#backend.memory().used;
-    const work = { ...this.#backend.work };
+    const counted = this.#costs?.counted();
     const results = executeOperation(environment, this.#program, operation, inputs, constants, part);
     const workspace = Math.max(0, this.#backend.memory().peak - before);
-    if (operation.inputs.every((name) => tensors[name]?.level === operation.level)) {
-      for (const name of kernelNames) work[name] = this.#backend.work[name] - work[name];
-      this.#costs?.know(operation, part, work);
-    }
+    if (counted !== undefined && operation.inputs.every((name) => tensors[name]?.level === operation.level))
+      this.#costs?.know(operation, part, counted);
     for (const name of giantKeys(this.#program, operation, this.#context)) keys.key(name, operation.level as number);
     for (const a of [...inputs, ...results].flat()) a?.dispose();
     keys.dispose();

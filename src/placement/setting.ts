@@ -68,7 +68,7 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
   const context = new Context(parameters, backend);
   const bootstraps = program.operations.some(({ kind }) => kind === "bootstrap");
   const bootstrapper = bootstraps ? new Bootstrapper(context, slotsOf(program.geometry)) : undefined;
-  const units = new OperationCosts(context, backend, program, bootstrapper);
+  const units = new OperationCosts(context, backend, program, bootstrapper, { times });
   const cuts = new Map<string, CutCosts>();
   const setting = { program, parameters, machine, bootstrapper };
   const cut = (sharding: ShardingName, devices: number): CutCosts => {
@@ -89,6 +89,8 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
       link,
       cut: ({ operation, sharding, part }, devices) =>
         cut(sharding, devices).of(program.operations[operation] as Operation, part),
+      leastOfCut: ({ operation, sharding, part }, devices) =>
+        cut(sharding, devices).least(program.operations[operation] as Operation, part, units),
       compute: (index, phase, part) => {
         const operation = program.operations[index] as Operation;
         const key = `${phase} ${workOf(program, operation)}`;

@@ -16,27 +16,8 @@ import {
   type RingKernels,
   type SwitchingKeyLimbs,
 } from "../backend.ts";
-
-/**
- * Kinds of kernel work. The unit is one residue, but for transforms (residue · log2 N / 2 butterflies), conversions
- * and sums of products (one multiply-accumulate; two in a pair that shares its first factor). Many sums together
- * (`multiplySums`) are `runSums` where first factors stand for long runs, and `productSums` where not.
- */
-export const kernelNames = [
-  "ntt",
-  "elementwise",
-  "product",
-  "scalarProduct",
-  "multiplySum",
-  "multiplySumPair",
-  "productSums",
-  "runSums",
-  "automorphism",
-  "convert",
-  "upload",
-] as const;
-
-export type KernelName = (typeof kernelNames)[number];
+import { emptyWork, type KernelName, type KernelWork } from "./work.ts";
+import type { WorkByPrime } from "./work-by-prime.ts";
 
 /** Runs of 2^this and more have a kernel of their own. */
 const longRun = 4;
@@ -44,19 +25,14 @@ const longRun = 4;
 /** Room that products with keys take: two products and their images under an automorphism. */
 const scratchLimbs = 4;
 
-/** Work done so far, by kind. */
-export type KernelWork = Record<KernelName, number>;
-
-export function emptyWork(): KernelWork {
-  return Object.fromEntries(kernelNames.map((name) => [name, 0])) as KernelWork;
-}
-
 /** A backend that computes nothing; `work` is what a real one would have done. */
 export class NullBackend implements Backend {
   readonly name = "null";
   readonly work: KernelWork = emptyWork();
   /** Kernels called so far, uploads left out. */
   calls = 0;
+  /** Counted besides where it was set. */
+  byPrime: WorkByPrime | undefined;
   readonly #allocator: Allocator;
   readonly #rings = new Map<string, RingKernels>();
 
@@ -149,10 +125,12 @@ class NullRing implements RingKernels {
 
   forwardNtt(x: Limbs): void {
     this.#count("ntt", x, this.logN / 2);
+    this.backend.byPrime?.countTransform(this.logN, x.moduli.length);
   }
 
   inverseNtt(x: Limbs): void {
-    this.#count("ntt", x, this.logN / 2);
+    this.forwardNtt(x); // for the count it is the same
+    this.backend.byPrime?.countInverse(this.logN, x.moduli);
   }
 
   inverseNttInto(dst: Limbs): void {
@@ -218,23 +196,30 @@ class NullRing implements RingKernels {
     const [first] = products;
     if (first === undefined) return;
     this.release(this.allocate(scratchLimbs), scratchLimbs);
-    const limbs = (first.digits[0] as Limbs).moduli.length;
+    const { moduli } = first.digits[0] as Limbs;
+    const limbs = moduli.length;
     for (const { digits, source, lifted, added, element, accumulates } of products) {
       for (let d = 0; source !== undefined && d < digits.length; d++) {
         const [from, to] = source.ranges[d] as readonly [number, number];
-        this.#countLimbs("ntt", limbs - (to - from), this.logN / 2);
+        this.#countLimbs("ntt", moduli, 0, specialCount + from, this.logN / 2);
+        this.#countLimbs("ntt", moduli, specialCount + to, limbs, this.logN / 2);
+        this.backend.byPrime?.countTransform(this.logN, limbs - (to - from));
       }
-      this.#countLimbs("multiplySumPair", limbs, digits.length);
-      for (const poly of lifted) if (poly !== undefined) this.#countLimbs("scalarProduct", limbs - specialCount);
-      if (added !== undefined) this.#countLimbs("elementwise", limbs);
-      if (element !== 1) this.#countLimbs("automorphism", 2 * limbs);
-      if (accumulates) this.#countLimbs("elementwise", 2 * limbs);
+      this.#countLimbs("multiplySumPair", moduli, 0, limbs, digits.length);
+      for (const poly of lifted) if (poly !== undefined) this.#countLimbs("scalarProduct", moduli, specialCount, limbs);
+      if (added !== undefined) this.#countLimbs("elementwise", moduli, 0, limbs);
+      if (element !== 1) {
+        this.#countLimbs("automorphism", moduli, 0, limbs, 2);
+        // Limb by limb, where the product is.
+        this.backend.byPrime?.countTurns(element, 2 * limbs, 2 * limbs);
+      }
+      if (accumulates) this.#countLimbs("elementwise", moduli, 0, limbs, 2);
     }
   }
 
   /** What `subtractTransformedByLimbs` would do. */
   subtractTransformed(dst: Limbs): void {
-    this.#count("ntt", dst, this.logN / 2);
+    this.forwardNtt(dst);
     this.#count("scalarProduct", dst);
   }
 
@@ -242,8 +227,9 @@ class NullRing implements RingKernels {
     this.#count("elementwise", dst);
   }
 
-  automorphism(dst: Limbs): void {
+  automorphism(dst: Limbs, _a: Limbs, galoisElement: number): void {
     this.#count("automorphism", dst);
+    this.backend.byPrime?.countTurns(galoisElement, 1, dst.moduli.length);
   }
 
   convert(dst: Limbs, src: Limbs, _table: ConversionTable): void {
@@ -262,12 +248,15 @@ class NullRing implements RingKernels {
     this.#count("upload", dst);
   }
 
-  #count(name: KernelName, limbs: Limbs, factor = 1): void {
-    this.#countLimbs(name, limbs.moduli.length, factor);
+  #count(name: KernelName, { moduli }: Limbs, factor = 1): void {
+    this.#countLimbs(name, moduli, 0, moduli.length, factor);
   }
 
-  #countLimbs(name: KernelName, limbs: number, factor = 1): void {
-    this.backend.work[name] += limbs * this.degree * factor;
-    this.backend.calls++;
+  /** Work on limbs [from, to) of a list. */
+  #countLimbs(name: KernelName, moduli: readonly number[], from: number, to: number, factor = 1): void {
+    const { backend } = this;
+    backend.work[name] += (to - from) * this.degree * factor;
+    backend.calls++;
+    backend.byPrime?.count(name, moduli, from, to, this.degree * factor);
   }
 }

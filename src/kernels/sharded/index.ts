@@ -6,5 +6,5 @@ export { type Exchanges, isSharded, noExchanges, type ShardedKernels } from "./e
 export { maximumRanks } from "./layout.ts";
 export { isRepeating } from "./repeating-ring.ts";
 export { Repeats } from "./repeats.ts";
-export { checkRanks, type PrimeChain, type Sharding, type ShardingName, shardingNames } from "./sharding.ts";
+export { checkRanks, type PrimeChain, placement, type Sharding, type ShardingName, shardingNames } from "./sharding.ts";
 export { RankShare } from "./shares.ts";

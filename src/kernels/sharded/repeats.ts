@@ -7,7 +7,8 @@
  * Memory in use means nothing here: results of what is not done take none.
  */
 import type { Limbs } from "../backend.ts";
-import { kernelNames, type NullBackend } from "../null/backend.ts";
+import type { NullBackend } from "../null/backend.ts";
+import { kernelNames } from "../null/work.ts";
 import { collectiveNames } from "./communicator.ts";
 import type { CountingCommunicator } from "./counting.ts";
 

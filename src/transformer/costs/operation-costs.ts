@@ -5,7 +5,14 @@
  */
 import type { Bootstrapper } from "../../circuits/index.ts";
 import { type Ciphertext, type Context, reducedSteps } from "../../ckks/index.ts";
-import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../../kernels/index.ts";
+import {
+  type CountsByPrime,
+  emptyWork,
+  type KernelWork,
+  kernelNames,
+  type NullBackend,
+  WorkByPrime,
+} from "../../kernels/index.ts";
 import {
   bootstrapPairs,
   ciphertextsOf,
@@ -48,6 +55,8 @@ export type OperationPhase = "whole" | "sums" | "finish";
 export interface OperationCostsOptions {
   /** Further counters beside kernel work, such as bytes sent; see {@link OperationCosts.bytes}. */
   readonly meter?: Meter;
+  /** Counts work by prime as well, in seconds at these times: see {@link OperationCosts.byPrime}. */
+  readonly times?: KernelWork;
   /** Units of costs on the same context, for a program whose geometry differs in baby steps alone. */
   readonly units?: UnitCache;
 }
@@ -59,6 +68,9 @@ export class OperationCosts {
   readonly #program: CostedProgram;
   readonly #environment: Environment;
   readonly units: UnitCache;
+  /** All that has been counted so far. */
+  readonly counted: Meter;
+  readonly #byPrime: WorkByPrime | undefined;
   readonly #metered: boolean;
   readonly #linear = new Map<string, LinearCounts>();
   readonly #shapes = new Map<string, string>();
@@ -70,16 +82,19 @@ export class OperationCosts {
     backend: NullBackend,
     program: CostedProgram,
     bootstrapper?: Bootstrapper,
-    { meter, units }: OperationCostsOptions = {},
+    { meter, units, times }: OperationCostsOptions = {},
   ) {
     this.#program = program;
     const evaluator = countingEvaluator(context, new BlankKeys(context, (make) => backend.uncounted(make)));
     this.#environment = new Environment(evaluator, program.geometry, program.length, bootstrapper);
     this.#metered = meter !== undefined;
     const work = (): number[] => kernelNames.map((name) => backend.work[name]);
-    const read: Meter = meter === undefined ? work : () => [...work(), ...meter()];
-    this.#size = read().length;
-    this.units = units ?? new UnitCache(read);
+    const byPrime = times && new WorkByPrime(context.ring.primes.length, context.parameters, times);
+    backend.byPrime = byPrime;
+    this.#byPrime = byPrime;
+    this.counted = () => [...work(), ...(meter?.() ?? []), ...(byPrime?.list() ?? [])];
+    this.#size = this.counted().length;
+    this.units = units ?? new UnitCache(this.counted);
   }
 
   /** Kernel work at `operation.level`. */
@@ -95,17 +110,27 @@ export class OperationCosts {
     return [...this.#count(operation, phase, part).subarray(kernelNames.length)];
   }
 
+  /** What a whole part does to limbs modulo each prime; undefined if nobody asked for it to be counted. */
+  byPrime(operation: Operation, part: Part): CountsByPrime | undefined {
+    return this.#byPrime?.read(this.bytes(operation, "whole", part));
+  }
+
   seconds(operation: Operation, phase: OperationPhase, part: Part, times: KernelWork): number {
     const total = this.#count(operation, phase, part);
     return kernelNames.reduce((sum, name, i) => sum + (total[i] as number) * times[name], 0);
   }
 
-  /** Takes the work of a short operation, on operands at its level, from where it was run for something else. */
-  know(operation: Operation, part: Part, work: KernelWork): void {
+  /**
+   * Takes what a short operation, on operands at its level, did where it was run for something else.
+   *
+   * @param before what was counted before it ran
+   */
+  know(operation: Operation, part: Part, before: readonly number[]): void {
     if (this.#program.geometry.layout !== "short" || operation.kind === "bootstrap" || this.#metered) return;
+    const after = this.counted();
     this.units.know(
       this.#eachKey(operation, part),
-      Float64Array.from(kernelNames, (name) => work[name]),
+      Float64Array.from(before, (value, i) => (after[i] as number) - value),
     );
   }
 
