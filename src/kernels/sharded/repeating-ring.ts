@@ -223,11 +223,11 @@ export class RepeatingRing implements ShardedKernels {
       if (known === undefined) kinds.set(`${kind} ${name}`, { kind, first: i, count: 1 });
       else known.count++;
     }
-    for (const [name, { first, count }] of kinds) {
-      const one = productOfLimb(products, key, first, this.limbStride);
-      const body = () => this.#run(() => this.#inner.keyProducts(one.products, one.key));
-      this.repeats.once(`keyProducts ${name}`, this.#isPlain, () => one.products.flatMap(limbsOfProduct), body, count);
-    }
+    for (const [name, { first, count }] of kinds)
+      this.repeats.kernel(`keyProducts ${name}`, this.#isPlain, limbs, count, () => {
+        const one = productOfLimb(products, key, first, this.limbStride);
+        this.#inner.keyProducts(one.products, one.key);
+      });
   }
 
   subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
@@ -271,23 +271,22 @@ export class RepeatingRing implements ShardedKernels {
    */
   #each(name: string, limbs: readonly Limbs[], body: (pick: Pick) => void): void {
     if (this.repeats.quiet) return;
-    const { moduli } = limbs[0];
-    const named = nameOfModuli(moduli);
-    if (this.limbwise === undefined) {
-      const run = () => this.#run(() => body(all));
-      this.repeats.once(`${name} ${this.logN} ${named}`, this.#isPlain, () => limbs, run);
-      return;
-    }
     if (!limbs.every(this.#isPlain)) {
       body(all);
       return;
     }
+    const { moduli } = limbs[0];
+    const named = nameOfModuli(moduli);
+    if (this.limbwise === undefined) {
+      this.repeats.kernel(`${name} ${this.logN} ${named}`, this.#isPlain, limbs, 1, () => body(all));
+      return;
+    }
     let kinds = this.#kinds.get(named);
     if (kinds === undefined) this.#kinds.set(named, (kinds = kindsOf(moduli, this.limbwise)));
-    for (const { kind, first, count } of kinds) {
-      const run = () => this.#run(() => body(this.#pick(first)));
-      this.repeats.once(`${name} ${this.logN} of ${kind}`, this.#isPlain, () => limbs, run, count);
-    }
+    for (const { kind, first, count } of kinds)
+      this.repeats.kernel(`${name} ${this.logN} of ${kind}`, this.#isPlain, limbs, count, () =>
+        body(this.#pick(first)),
+      );
   }
 
   /** Limb i. */

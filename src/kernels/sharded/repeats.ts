@@ -6,6 +6,7 @@
  *
  * Memory in use means nothing here: results of what is not done take none.
  */
+import { invariant } from "../../base/validate.ts";
 import type { Limbs } from "../backend.ts";
 import type { NullBackend } from "../null/backend.ts";
 import { kernelNames } from "../null/work.ts";
@@ -35,35 +36,50 @@ export class Repeats {
    * Runs `body`, for real the first time only.
    *
    * @param key tells shapes, and whatever else of the operands decides what is done; not how their limbs lie
-   * @param limbs that `body` reads or changes, or that its result consists of; asked for before and after
-   * @param times how often the same is to be counted
+   * @param operands limbs that `body` reads or changes
+   * @param results those that its result consists of
    */
   once<T>(
     key: string,
     isPlain: IsPlain,
-    limbs: (result: T | undefined) => readonly Limbs[],
+    operands: readonly Limbs[],
+    results: (result: T) => readonly Limbs[],
     body: () => T,
-    times = 1,
   ): T {
-    if (this.#quiet || !limbs(undefined).every(isPlain)) return body();
+    if (this.#quiet || !operands.every(isPlain)) return body();
+    const known = this.#known.get(key);
+    if (known === undefined)
+      return this.#first(key, body, (result) => [operands, results(result)].flat().every(isPlain));
+    this.#quiet = true;
+    try {
+      return body();
+    } finally {
+      this.#quiet = false;
+      this.#add(known, 1);
+    }
+  }
+
+  /** Counts a kernel on plain limbs so many times, and runs it the first time. */
+  kernel(key: string, isPlain: IsPlain, operands: readonly Limbs[], times: number, body: () => void): void {
     const known = this.#known.get(key);
     if (known !== undefined) {
-      this.#quiet = true;
-      try {
-        return body();
-      } finally {
-        this.#quiet = false;
-        this.#add(known, times);
-      }
+      this.#add(known, times);
+      return;
     }
+    this.#first(key, body, () => operands.every(isPlain));
+    const counted = this.#known.get(key);
+    invariant(counted !== undefined, `${key}: results lie otherwise than operands`);
+    this.#add(counted, times - 1);
+  }
+
+  #first<T>(key: string, body: () => T, staysPlain: (result: T) => boolean): T {
     const before = this.#counters();
     const result = body();
-    if (!limbs(result).every(isPlain)) return result;
+    if (!staysPlain(result)) return result;
     const amounts = this.#counters()
       .map((after, i) => [i, after - (before[i] as number)] as const)
       .filter(([, amount]) => amount !== 0);
     this.#known.set(key, amounts);
-    if (times > 1) this.#add(amounts, times - 1);
     return result;
   }
 

@@ -14,7 +14,6 @@ import {
   reducedSteps,
 } from "../../ckks/index.ts";
 import { isRepeating, type Limbs } from "../../kernels/index.ts";
-import type { Poly } from "../../ring/poly.ts";
 
 /** Where coefficients are distributed, rotations by steps alike modulo this (most ranks) send alike. */
 export const stepClasses = 16;
@@ -144,12 +143,9 @@ class RepeatingEvaluator extends Evaluator {
     if (!isRepeating(kernels) || kernels.repeats.quiet) return body();
     let key = name;
     for (const a of operands) key += ` ${a instanceof ExtendedCiphertext ? "P" : a.parts.length}@${a.level}`;
-    return kernels.repeats.once(
-      key,
-      (x) => kernels.isPlain(x),
-      (result) => [...operands.flatMap(({ parts }): readonly Poly[] => parts), ...others, ...polysOf(result)],
-      body,
-    );
+    const limbs: Limbs[] = [...others];
+    for (const { parts } of operands) limbs.push(...parts);
+    return kernels.repeats.once(key, (x) => kernels.isPlain(x), limbs, polysOf, body);
   }
 }
 
