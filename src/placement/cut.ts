@@ -17,7 +17,7 @@ import {
 } from "../kernels/index.ts";
 import { type Operation, type Part, type Program, slotsOf, workOf } from "../program/index.ts";
 import { OperationCosts } from "../transformer/index.ts";
-import { leastOfCut } from "./least-cut.ts";
+import { LeastCut } from "./least-cut.ts";
 import type { Machine } from "./setting.ts";
 
 /** A part of an operation on ciphertexts that are cut. */
@@ -49,6 +49,7 @@ export class CutCosts {
 
   /** @throws AegisError `plan` for a number of devices that the sharding cannot have */
   #rank: OperationCosts | undefined;
+  #least: LeastCut | undefined;
 
   constructor(setting: CutSetting, sharding: ShardingName, devices: number) {
     checkRanks({ name: sharding, chain: setting.parameters }, devices);
@@ -73,7 +74,8 @@ export class CutCosts {
   least(operation: Operation, part: Part, whole: OperationCosts): number {
     const counts = whole.byPrime(operation, part);
     const { parameters, machine } = this.#setting;
-    return counts === undefined ? 0 : leastOfCut(counts, this.#sharding, parameters, this.#devices, machine);
+    this.#least ??= new LeastCut(this.#sharding, parameters, this.#devices, machine);
+    return counts === undefined ? 0 : this.#least.of(counts);
   }
 
   #measure(operation: Operation, part: Part): CutCost {

@@ -163,8 +163,7 @@ export function keyMask(environment: Environment, part: number, headFactors: rea
     const block = Math.floor((lane % headSize) / size);
     const diagonal = group + groups * (block + part * blocks);
     for (let token = 0; token < tokens; token++)
-      if ((token + diagonal) % tokens < environment.length)
-        mask[token * lanes + lane] = headFactors[head] as number;
+      if ((token + diagonal) % tokens < environment.length) mask[token * lanes + lane] = headFactors[head] as number;
   }
   return mask;
 }

@@ -132,7 +132,8 @@ class Diagonals {
   readonly vectors = new Map<number, ComplexVector>();
   readonly #lanes: number;
   readonly #width: number;
-  /** Real parts of diagonal k at k + width: there are thousands of entries to a diagonal's lookup. */
+  /** Real parts, diagonal k at k + width. */
+  readonly #buffer: Float64Array;
   readonly #real: (Float64Array | undefined)[];
   /** Of all of them. */
   readonly #imaginary: Float64Array;
@@ -141,16 +142,18 @@ class Diagonals {
   constructor(lanes: number, width: number) {
     this.#lanes = lanes;
     this.#width = width;
+    this.#buffer = new Float64Array(2 * width * lanes);
     this.#real = new Array(2 * width);
     this.#imaginary = new Float64Array(lanes);
   }
 
   /** The entry that takes lane + k to `lane`. */
   set(k: number, lane: number, value: number): void {
-    let real = this.#real[k + this.#width];
+    const place = k + this.#width;
+    let real = this.#real[place];
     if (real === undefined) {
-      real = new Float64Array(this.#lanes);
-      this.#real[k + this.#width] = real;
+      real = this.#buffer.subarray(place * this.#lanes, (place + 1) * this.#lanes);
+      this.#real[place] = real;
       this.vectors.set(k, { real, imaginary: this.#imaginary });
     }
     real[lane] = value;
