@@ -124,7 +124,9 @@ export class Ring {
     using lifted = this.poly(kept.moduli, "coefficient");
     this.kernels.convert(lifted, remainder, this.conversion(moduli, kept.moduli));
     const divisor = moduli.map((index) => this.primes[index] as number);
-    const inverse = this.scalars(`1/${nameOfModuli(moduli)}`, kept.moduli, (q) => invertModulo(productModulo(divisor, q), q));
+    const inverse = this.scalars(`1/${nameOfModuli(moduli)}`, kept.moduli, (q) =>
+      invertModulo(productModulo(divisor, q), q),
+    );
     this.kernels.subtractTransformed(dst, kept, lifted, inverse);
   }
 
