@@ -69,8 +69,9 @@ export class PageTable {
   }
 
   at(address: number): Page {
-    const span = this.#spans.get(Math.floor(address / spanBytes));
-    const index = span === undefined ? -1 : (address % spanBytes) / span.unit;
+    const number = Math.floor(address / spanBytes);
+    const span = this.#spans.get(number);
+    const index = span === undefined ? -1 : (address - number * spanBytes) / span.unit;
     if (span === undefined || !Number.isInteger(index) || index >= span.limbs)
       throw new AegisError("internal", `no limb is at virtual address ${address}`);
     let page = span.pages[index];
@@ -83,9 +84,10 @@ export class PageTable {
 
   /** Whether so many limbs that follow one another pass; those that nobody asked for yet are `unwritten`. */
   every(address: number, limbs: number, passes: (layout: Layout, i: number) => boolean): boolean {
-    const span = this.#spans.get(Math.floor(address / spanBytes));
+    const number = Math.floor(address / spanBytes);
+    const span = this.#spans.get(number);
     if (span === undefined || span.pages.length === 0) return passes(unwritten, 0);
-    const first = (address % spanBytes) / span.unit;
+    const first = (address - number * spanBytes) / span.unit;
     for (let i = 0; i < limbs; i++) if (!passes(span.pages[first + i]?.layout ?? unwritten, i)) return false;
     return true;
   }
