@@ -117,16 +117,13 @@ export function shift(vector: ComplexVector, steps: number): ComplexVector {
   const n = vector.real.length;
   const offset = modulo(steps, n);
   if (offset === 0) return vector;
-  // Short vectors by the thousands: one buffer for both parts.
-  const buffer = new Float64Array(2 * n);
-  const turned = { real: buffer.subarray(0, n), imaginary: buffer.subarray(n) };
-  const turn = (into: Float64Array, values: Float64Array): void => {
-    for (let j = offset; j < n; j++) into[j - offset] = values[j] as number;
-    for (let j = 0; j < offset; j++) into[n - offset + j] = values[j] as number;
+  const turn = (values: Float64Array): Float64Array => {
+    const result = new Float64Array(n);
+    result.set(values.subarray(offset), 0);
+    result.set(values.subarray(0, offset), n - offset);
+    return result;
   };
-  turn(turned.real, vector.real);
-  turn(turned.imaginary, vector.imaginary);
-  return turned;
+  return { real: turn(vector.real), imaginary: turn(vector.imaginary) };
 }
 
 /** The vector cut to its shortest power-of-two period. */

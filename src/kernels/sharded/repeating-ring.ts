@@ -277,18 +277,16 @@ export class RepeatingRing implements ShardedKernels {
     }
     const { moduli } = limbs[0];
     const named = nameOfModuli(moduli);
-    this.repeats.kernel(`${name} ${this.logN} ${named}`, this.#isPlain, limbs, 1, () => {
-      if (this.limbwise === undefined) {
-        body(all);
-        return;
-      }
-      let kinds = this.#kinds.get(named);
-      if (kinds === undefined) this.#kinds.set(named, (kinds = kindsOf(moduli, this.limbwise)));
-      for (const { kind, first, count } of kinds)
-        this.repeats.kernel(`${name} ${this.logN} of ${kind}`, this.#isPlain, limbs, count, () =>
-          body(this.#pick(first)),
-        );
-    });
+    if (this.limbwise === undefined) {
+      this.repeats.kernel(`${name} ${this.logN} ${named}`, this.#isPlain, limbs, 1, () => body(all));
+      return;
+    }
+    let kinds = this.#kinds.get(named);
+    if (kinds === undefined) this.#kinds.set(named, (kinds = kindsOf(moduli, this.limbwise)));
+    for (const { kind, first, count } of kinds)
+      this.repeats.kernel(`${name} ${this.logN} of ${kind}`, this.#isPlain, limbs, count, () =>
+        body(this.#pick(first)),
+      );
   }
 
   /** Limb i. */

@@ -76,9 +76,12 @@ export class Repeats {
     const before = this.#counters();
     const result = body();
     if (!staysPlain(result)) return result;
-    const amounts = this.#counters()
-      .map((after, i) => [i, after - (before[i] as number)] as const)
-      .filter(([, amount]) => amount !== 0);
+    const amounts: [number, number][] = [];
+    const after = this.#counters();
+    for (let i = 0; i < after.length; i++) {
+      const amount = (after[i] as number) - (before[i] as number);
+      if (amount !== 0) amounts.push([i, amount]);
+    }
     this.#known.set(key, amounts);
     return result;
   }
@@ -86,12 +89,12 @@ export class Repeats {
   #counters(): number[] {
     const { work, calls } = this.#backend;
     const { bytes, bytesOfAll, bytesByRank, calls: collectives } = this.#communicator;
-    return [
-      ...kernelNames.map((name) => work[name]),
-      calls,
-      ...collectiveNames.flatMap((name) => [bytes[name], bytesOfAll[name], collectives[name]]),
-      ...bytesByRank,
-    ];
+    const counters: number[] = [];
+    for (const name of kernelNames) counters.push(work[name]);
+    counters.push(calls);
+    for (const name of collectiveNames) counters.push(bytes[name], bytesOfAll[name], collectives[name]);
+    for (let rank = 0; rank < bytesByRank.length; rank++) counters.push(bytesByRank[rank] as number);
+    return counters;
   }
 
   #add(amounts: readonly (readonly [counter: number, amount: number])[], times: number): void {
