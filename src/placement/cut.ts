@@ -102,8 +102,9 @@ export class CutCosts {
     const communicator = new CountingCommunicator(0, this.#devices);
     const inner = new NullBackend();
     const sharding = { name: this.#sharding, chain: parameters };
-    const repeats = new Repeats(inner, communicator);
-    const context = new Context(parameters, shardedBackend(inner, communicator, sharding, { repeats }));
+    // Sums over gadget digits never lie as what is stored.
+    const repeats = this.#sharding === "limb-oa" ? {} : { repeats: new Repeats(inner, communicator) };
+    const context = new Context(parameters, shardedBackend(inner, communicator, sharding, repeats));
     const own = bootstrapper && new Bootstrapper(context, slotsOf(program.geometry), bootstrapper);
     const meter = (): number[] => {
       const { bytesOfAll, bytesByRank, calls } = communicator;
