@@ -3,7 +3,7 @@ export { Ciphertext, Plaintext } from "./ciphertext.ts";
 export { Context } from "./context.ts";
 export { type ComplexVector, type EncodeOptions, Encoder, type SlotVector } from "./encoder.ts";
 export { Decryptor, Encryptor } from "./encryptor.ts";
-export { Evaluator, ExtendedCiphertext, Hoisted, scaleTolerance } from "./evaluator.ts";
+export { Evaluator, ExtendedCiphertext, Hoisted, type HoistOptions, scaleTolerance } from "./evaluator.ts";
 export { conjugationElement, reducedSteps, rotationElement } from "./galois.ts";
 export {
   insecureRandomness,

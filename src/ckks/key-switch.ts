@@ -61,6 +61,11 @@ export class Decomposed implements Disposable {
     this.#poly = poly;
   }
 
+  /** Whether the next product transforms the digits. */
+  get pending(): boolean {
+    return this.#poly !== undefined && !this.#transformed;
+  }
+
   /** Digits and source for the next product: the first one transforms the digits. */
   take(): Pick<KeyProduct, "digits" | "source"> {
     const { digits } = this;

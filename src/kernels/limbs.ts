@@ -22,3 +22,10 @@ export function limbOf(kernels: RingKernels, view: Limbs, i: number): Limbs {
 export function wordsOfLimb(words: Uint32Array, length: number, i: number): Uint32Array {
   return words.subarray(i * length, (i + 1) * length);
 }
+
+/** Indices of primes as text; those that follow one another, which most do, by the first and their number. */
+export function nameOfModuli(moduli: readonly number[]): string {
+  const first = moduli[0] as number;
+  for (let i = 1; i < moduli.length; i++) if (moduli[i] !== first + i) return moduli.join();
+  return `${first}+${moduli.length}`;
+}

@@ -11,11 +11,13 @@ import {
   checkRanks,
   collectiveNames,
   NullBackend,
+  Repeats,
   type ShardingName,
   shardedBackend,
 } from "../kernels/index.ts";
 import { type Operation, type Part, type Program, slotsOf, workOf } from "../program/index.ts";
 import { OperationCosts } from "../transformer/index.ts";
+import { LeastCut } from "./least-cut.ts";
 import type { Machine } from "./setting.ts";
 
 /** A part of an operation on ciphertexts that are cut. */
@@ -47,6 +49,7 @@ export class CutCosts {
 
   /** @throws AegisError `plan` for a number of devices that the sharding cannot have */
   #rank: OperationCosts | undefined;
+  #least: LeastCut | undefined;
 
   constructor(setting: CutSetting, sharding: ShardingName, devices: number) {
     checkRanks({ name: sharding, chain: setting.parameters }, devices);
@@ -61,6 +64,18 @@ export class CutCosts {
     let cost = this.#known.get(key);
     if (cost === undefined) this.#known.set(key, (cost = this.#measure(operation, part)));
     return cost;
+  }
+
+  /**
+   * Seconds, computing and sending, that a part takes at least.
+   *
+   * @param whole costs of whole ciphertexts, by prime
+   */
+  least(operation: Operation, part: Part, whole: OperationCosts): number {
+    const counts = whole.byPrime(operation, part);
+    const { parameters, machine } = this.#setting;
+    this.#least ??= new LeastCut(this.#sharding, parameters, this.#devices, machine);
+    return counts === undefined ? 0 : this.#least.of(counts);
   }
 
   #measure(operation: Operation, part: Part): CutCost {
@@ -87,7 +102,9 @@ export class CutCosts {
     const communicator = new CountingCommunicator(0, this.#devices);
     const inner = new NullBackend();
     const sharding = { name: this.#sharding, chain: parameters };
-    const context = new Context(parameters, shardedBackend(inner, communicator, sharding));
+    // Sums over gadget digits never lie as what is stored.
+    const repeats = this.#sharding === "limb-oa" ? {} : { repeats: new Repeats(inner, communicator) };
+    const context = new Context(parameters, shardedBackend(inner, communicator, sharding, repeats));
     const own = bootstrapper && new Bootstrapper(context, slotsOf(program.geometry), bootstrapper);
     const meter = (): number[] => {
       const { bytesOfAll, bytesByRank, calls } = communicator;

@@ -28,6 +28,7 @@ import {
   executeOperation,
   giantStep,
   hoistsAtOnce,
+  type OperationCosts,
   RecordingKeys,
 } from "../transformer/index.ts";
 
@@ -47,6 +48,7 @@ export class Samples {
   readonly #context: Context;
   readonly #backend: NullBackend;
   readonly #bootstrapper: Bootstrapper | undefined;
+  readonly #costs: OperationCosts | undefined;
   readonly #known = new Map<string, Sample>();
   /** Bytes of the plaintexts of bootstrapping's transforms, which stay. */
   readonly transformBytes: number;
@@ -54,8 +56,16 @@ export class Samples {
   /**
    * @param context over `backend`, in which nothing but the bootstrapper's transforms lies yet
    * @param bootstrapper its transforms are not counted as workspace
+   * @param costs told the work of whole operations that are run here
    */
-  constructor(program: Program, context: Context, backend: NullBackend, bootstrapper: Bootstrapper | undefined) {
+  constructor(
+    program: Program,
+    context: Context,
+    backend: NullBackend,
+    bootstrapper: Bootstrapper | undefined,
+    costs?: OperationCosts,
+  ) {
+    this.#costs = costs;
     this.#program = program;
     this.#context = context;
     this.#backend = backend;
@@ -97,8 +107,11 @@ export class Samples {
     const constants = { weights: (linear: Operation, index: number) => emptyWeights(this.#program, linear, index) };
     this.#backend.forgetPeak();
     const before = this.#backend.memory().used;
+    const counted = this.#costs?.counted();
     const results = executeOperation(environment, this.#program, operation, inputs, constants, part);
     const workspace = Math.max(0, this.#backend.memory().peak - before);
+    if (counted !== undefined && operation.inputs.every((name) => tensors[name]?.level === operation.level))
+      this.#costs?.know(operation, part, counted);
     keys.keys(giantKeys(this.#program, operation, this.#context), operation.level as number);
     for (const a of [...inputs, ...results].flat()) a?.dispose();
     keys.dispose();

@@ -106,7 +106,7 @@ export class Search {
 
   /**
    * Seconds of all operations on ciphertexts cut by one sharding, or undefined as soon as it is clear that they are
-   * more than `limit`: the heaviest are weighed first, and no share is less than an even one.
+   * more than `limit`: from what they take at least, or after the heaviest, which are weighed first.
    */
   cutSeconds(sharding: ShardingName, limit: number, options: SearchOptions): number | undefined {
     const { costs, devices } = options;
@@ -117,12 +117,13 @@ export class Search {
       if (known !== undefined) known.times++;
       else {
         const part = this.sharing.whole(operation, "single").owned.find((mine) => mine !== null) as Part;
-        const least = costs.compute(index, "whole", part) / devices;
+        const least = costs.leastOfCut({ operation: index, sharding, part }, devices);
         works.set(workOf(this.#program, operation), { index, operation, times: 1, least });
       }
     }
     const heaviest = [...works.values()].sort((a, b) => b.times * b.least - a.times * a.least);
     let seconds = heaviest.reduce((sum, { times, least }) => sum + times * least, 0);
+    if (seconds > limit) return undefined;
     for (const { index, operation, times, least } of heaviest) {
       seconds += times * (this.#cut(index, operation, sharding, options, 0) - least);
       if (seconds > limit) return undefined;

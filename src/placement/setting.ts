@@ -68,7 +68,7 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
   const context = new Context(parameters, backend);
   const bootstraps = program.operations.some(({ kind }) => kind === "bootstrap");
   const bootstrapper = bootstraps ? new Bootstrapper(context, slotsOf(program.geometry)) : undefined;
-  const units = new OperationCosts(context, backend, program, bootstrapper);
+  const units = new OperationCosts(context, backend, program, bootstrapper, { times });
   const cuts = new Map<string, CutCosts>();
   const setting = { program, parameters, machine, bootstrapper };
   const cut = (sharding: ShardingName, devices: number): CutCosts => {
@@ -77,10 +77,11 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
     cuts.set(key, costs);
     return costs;
   };
+  const samples = new Samples(program, context, backend, bootstrapper, units);
   const known = new WeakMap<Part, Map<string, number>>();
   return {
     parameters,
-    samples: new Samples(program, context, backend, bootstrapper),
+    samples,
     bootstrapInput: lowestInput(parameters),
     digest,
     costs: {
@@ -88,12 +89,16 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
       link,
       cut: ({ operation, sharding, part }, devices) =>
         cut(sharding, devices).of(program.operations[operation] as Operation, part),
+      leastOfCut: ({ operation, sharding, part }, devices) =>
+        cut(sharding, devices).least(program.operations[operation] as Operation, part, units),
       compute: (index, phase, part) => {
         const operation = program.operations[index] as Operation;
         const key = `${phase} ${workOf(program, operation)}`;
         let byWork = known.get(part);
         if (byWork === undefined) known.set(part, (byWork = new Map()));
         let seconds = byWork.get(key);
+        // Every operation is run for its sample sooner or later, short ones as a whole.
+        if (seconds === undefined && program.geometry.layout === "short") samples.of(operation);
         if (seconds === undefined) byWork.set(key, (seconds = units.seconds(operation, phase, part, times)));
         return seconds;
       },

@@ -17,6 +17,8 @@ export interface PlanCosts {
    * most. Its collectives stand between kernels that wait for them, so the two add up.
    */
   cut(step: CutWork, devices: number): CutCost;
+  /** No more seconds than `cut` says, computing and sending together, told without counting the step. */
+  leastOfCut(step: CutWork, devices: number): number;
   readonly link: Link;
   /** Seconds that each device takes for what costs one here, where devices differ; 1 for each by default. */
   readonly paces?: Paces | undefined;

@@ -5,6 +5,7 @@
  */
 import { invariant } from "../base/validate.ts";
 import type { Backend, ConversionTable, Limbs, RingKernels } from "../kernels/backend.ts";
+import { nameOfModuli } from "../kernels/limbs.ts";
 import { conversionTable } from "./conversion.ts";
 import { invertModulo, productModulo } from "./modular.ts";
 import { type Domain, Poly } from "./poly.ts";
@@ -72,7 +73,7 @@ export class Ring {
 
   /** Conversion constants from one set of primes to another, cached. */
   conversion(from: readonly number[], to: readonly number[]): ConversionTable {
-    const key = `${from.join()}>${to.join()}`;
+    const key = `${nameOfModuli(from)}>${nameOfModuli(to)}`;
     let table = this.#constants.conversions.get(key);
     if (table === undefined) {
       table = conversionTable(this.primes, from, to);
@@ -83,7 +84,7 @@ export class Ring {
 
   /** One residue per limb, computed once per (name, moduli). */
   scalars(name: string, moduli: readonly number[], residue: (prime: number) => number): Uint32Array {
-    const key = `${name}|${moduli.join()}`;
+    const key = `${name}|${nameOfModuli(moduli)}`;
     let scalars = this.#constants.scalars.get(key);
     if (scalars === undefined) {
       scalars = Uint32Array.from(moduli, (index) => residue(this.primes[index] as number));
@@ -120,7 +121,9 @@ export class Ring {
       gathered += view.moduli.length;
     }
     const divisor = moduli.map((index) => this.primes[index] as number);
-    const inverse = this.scalars(`1/${moduli.join()}`, kept.moduli, (q) => invertModulo(productModulo(divisor, q), q));
+    const inverse = this.scalars(`1/${nameOfModuli(moduli)}`, kept.moduli, (q) =>
+      invertModulo(productModulo(divisor, q), q),
+    );
     const quotient = this.poly(kept.moduli, "ntt");
     this.kernels.convert(quotient, remainder, this.conversion(moduli, kept.moduli));
     // In place: what is transformed is in the cache, memory elsewhere would have to be read to be written.

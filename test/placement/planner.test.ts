@@ -18,7 +18,7 @@ import {
   strategyNames,
   verifyPlan,
 } from "../../src/placement/index.ts";
-import type { Program } from "../../src/program/index.ts";
+import { type Program, wholePart } from "../../src/program/index.ts";
 import { digestOf } from "../../src/runtime/index.ts";
 import { compile, referenceTimes, typicalCalibration } from "../../src/transformer/index.ts";
 import { planCases } from "../support/plan.ts";
@@ -52,6 +52,37 @@ describe.each(planCases)("$title", (one) => {
       expect(timeline.devices).toHaveLength(devices);
       expect(timeline.seconds).toBeGreaterThan(0);
       for (const { total, activations } of memory) expect(total).toBeGreaterThanOrEqual(activations);
+    }
+  });
+
+  test("bounds on cut operations hold, and spare counts without changing plans", () => {
+    const { costs } = setting;
+    const counted = new Set<string>();
+    const watched: PlanSetting["costs"] = {
+      ...costs,
+      cut: (step, devices) => {
+        counted.add(`${step.sharding} ${step.operation} ${devices}`);
+        return costs.cut(step, devices);
+      },
+    };
+    for (const devices of [2, 3, 4, 8]) {
+      for (const sharding of ["limb", "limb-ib", "coefficient"] as const) {
+        if (sharding === "coefficient" && devices === 3) continue;
+        for (const [index, operation] of small.program.operations.entries()) {
+          if (operation.kind === "input" || operation.kind === "output") continue;
+          const step = { operation: index, sharding, part: wholePart(small.program, operation) };
+          const { compute, communication } = costs.cut(step, devices);
+          expect(costs.leastOfCut(step, devices)).toBeLessThanOrEqual(compute + communication);
+        }
+      }
+      const options = { devices, strategy: "aegis", chunkBytes } as const;
+      counted.clear();
+      const bounded = makePlan(small.program, { ...setting, costs: watched }, options);
+      const few = counted.size;
+      counted.clear();
+      const unbounded = makePlan(small.program, { ...setting, costs: { ...watched, leastOfCut: () => 0 } }, options);
+      expect(bounded).toEqual(unbounded);
+      expect(few).toBeLessThanOrEqual(counted.size);
     }
   });
 

@@ -1,7 +1,7 @@
 /** Work by units against what the null backend counts when operators really run, and on what cases. */
 
 import { Bootstrapper } from "../../src/circuits/index.ts";
-import { type Ciphertext, Context, Evaluator } from "../../src/ckks/index.ts";
+import { type Ciphertext, Context, Evaluator, type Parameters } from "../../src/ckks/index.ts";
 import {
   CountingCommunicator,
   collectiveNames,
@@ -9,6 +9,7 @@ import {
   type KernelWork,
   kernelNames,
   NullBackend,
+  Repeats,
   type ShardingName,
   shardedBackend,
   shardingNames,
@@ -28,7 +29,7 @@ import {
 import { BlankKeys } from "../../src/transformer/costs/blank-keys.ts";
 import { emptyWeights } from "../../src/transformer/costs/empty-weights.ts";
 import { OperationCosts, type OperationPhase } from "../../src/transformer/costs/operation-costs.ts";
-import { buildGraph } from "../../src/transformer/graph/index.ts";
+import { buildGraph, type UnscheduledProgram } from "../../src/transformer/graph/index.ts";
 import { Environment } from "../../src/transformer/operators/environment.ts";
 import { executeOperation, finishSum, isSumming, partialSums } from "../../src/transformer/operators/execute.ts";
 import { type GeometryCase, geometryOf, longCases } from "./geometry.ts";
@@ -73,6 +74,23 @@ interface Place {
   readonly size: number;
 }
 
+/** Costs of a rank of their own, on which repeats are counted once. */
+function costsOfRank(
+  program: UnscheduledProgram,
+  parameters: Parameters,
+  { sharding, rank, size }: Place,
+  like: Bootstrapper,
+): OperationCosts {
+  const inner = new NullBackend();
+  const communicator = new CountingCommunicator(rank, size);
+  const repeats = new Repeats(inner, communicator);
+  const backend = shardedBackend(inner, communicator, { name: sharding, chain: parameters }, { repeats });
+  const context = new Context(parameters, backend);
+  const bootstrapper = new Bootstrapper(context, slotsOf(program.geometry), like);
+  const meter = (): number[] => collectiveNames.map((name) => communicator.bytes[name]);
+  return new OperationCosts(context, inner, program, bootstrapper, { meter });
+}
+
 class Bench {
   readonly program;
   readonly costs: OperationCosts;
@@ -95,13 +113,10 @@ class Bench {
     this.#communicator = communicator;
     this.program = program;
     this.#environment = new Environment(new Evaluator(context, keys), program.geometry, one.length, bootstrapper);
-    this.costs = new OperationCosts(
-      context,
-      this.#backend,
-      program,
-      bootstrapper,
-      communicator && { meter: () => collectiveNames.map((name) => communicator.bytes[name]) },
-    );
+    this.costs =
+      place === undefined
+        ? new OperationCosts(context, this.#backend, program, bootstrapper)
+        : costsOfRank(program, parameters, place, bootstrapper);
   }
 
   operations(level: number): Operation[] {

@@ -16,38 +16,14 @@ import {
   type ProductSums,
   type RingKernels,
 } from "../backend.ts";
-import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
-
-/**
- * Kinds of kernel work. The unit is one residue, but for transforms (residue · log2 N / 2 butterflies), conversions
- * and sums of products (one multiply-accumulate; two in a pair that shares its first factor). Many sums together
- * (`multiplySums`) are `runSums` where first factors stand for long runs, and `productSums` where not.
- */
-export const kernelNames = [
-  "ntt",
-  "elementwise",
-  "product",
-  "scalarProduct",
-  "multiplySum",
-  "multiplySumPair",
-  "productSums",
-  "runSums",
-  "automorphism",
-  "convert",
-  "upload",
-] as const;
-
-export type KernelName = (typeof kernelNames)[number];
+import { emptyWork, type KernelName, type KernelWork } from "./work.ts";
+import type { WorkByPrime } from "./work-by-prime.ts";
 
 /** Runs of 2^this and more have a kernel of their own. */
 const longRun = 4;
 
-/** Work done so far, by kind. */
-export type KernelWork = Record<KernelName, number>;
-
-export function emptyWork(): KernelWork {
-  return Object.fromEntries(kernelNames.map((name) => [name, 0])) as KernelWork;
-}
+/** Room that products with keys take: two products and their images under an automorphism. */
+const scratchLimbs = 4;
 
 /** A backend that computes nothing; `work` is what a real one would have done. */
 export class NullBackend implements Backend {
@@ -55,6 +31,8 @@ export class NullBackend implements Backend {
   readonly work: KernelWork = emptyWork();
   /** Kernels called so far, uploads left out. */
   calls = 0;
+  /** Counted besides where it was set. */
+  byPrime: WorkByPrime | undefined;
   readonly #allocator: Allocator;
   readonly #rings = new Map<string, RingKernels>();
 
@@ -75,6 +53,18 @@ export class NullBackend implements Backend {
   /** Runs `body`; what it takes or gives back counts neither as used nor at the peak. */
   apart<T>(body: () => T): T {
     return this.#allocator.apart(body);
+  }
+
+  /** Runs `body`; its kernels count neither as work nor as calls. */
+  uncounted<T>(body: () => T): T {
+    const { calls } = this;
+    const work = { ...this.work };
+    try {
+      return body();
+    } finally {
+      this.calls = calls;
+      Object.assign(this.work, work);
+    }
   }
 
   onPressure(release: () => boolean): () => void {
@@ -135,10 +125,12 @@ class NullRing implements RingKernels {
 
   forwardNtt(x: Limbs): void {
     this.#count("ntt", x, this.logN / 2);
+    this.backend.byPrime?.countTransform(this.logN, x.moduli.length);
   }
 
   inverseNtt(x: Limbs): void {
-    this.#count("ntt", x, this.logN / 2);
+    this.forwardNtt(x); // for the count it is the same
+    this.backend.byPrime?.countInverse(this.logN, x.moduli);
   }
 
   inverseNttInto(dst: Limbs): void {
@@ -202,20 +194,46 @@ class NullRing implements RingKernels {
     }
   }
 
-  keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void {
-    keyProductsByLimbs(this, products, basis);
+  /** What `keyProductsByLimbs` would do, counted for all limbs at once. */
+  keyProducts(products: readonly KeyProduct[], { specialCount }: KeyBasis): void {
+    const [first] = products;
+    if (first === undefined) return;
+    this.release(this.allocate(scratchLimbs), scratchLimbs);
+    const { moduli } = first.digits[0] as Limbs;
+    const limbs = moduli.length;
+    for (const { digits, source, lifted, added, element, accumulates } of products) {
+      const transformed = source === undefined || source.transformed;
+      for (let d = 0; !transformed && d < digits.length; d++) {
+        const [from, to] = source.ranges[d] as readonly [number, number];
+        this.#countLimbs("ntt", moduli, 0, specialCount + from, this.logN / 2);
+        this.#countLimbs("ntt", moduli, specialCount + to, limbs, this.logN / 2);
+        this.backend.byPrime?.countTransform(this.logN, limbs - (to - from));
+      }
+      this.#countLimbs("multiplySumPair", moduli, 0, limbs, digits.length);
+      for (const poly of lifted) if (poly !== undefined) this.#countLimbs("scalarProduct", moduli, specialCount, limbs);
+      if (added !== undefined) this.#countLimbs("elementwise", moduli, 0, limbs);
+      if (element !== 1) {
+        this.#countLimbs("automorphism", moduli, 0, limbs, 2);
+        // Limb by limb, where the product is.
+        this.backend.byPrime?.countTurns(element, 2 * limbs, 2 * limbs);
+      }
+      if (accumulates) this.#countLimbs("elementwise", moduli, 0, limbs, 2);
+    }
   }
 
-  subtractTransformed(dst: Limbs, a: Limbs, b: Limbs, scalars: Uint32Array): void {
-    subtractTransformedByLimbs(this, dst, a, b, scalars);
+  /** What `subtractTransformedByLimbs` would do. */
+  subtractTransformed(dst: Limbs): void {
+    this.forwardNtt(dst);
+    this.#count("scalarProduct", dst);
   }
 
   expand(dst: Limbs): void {
     this.#count("elementwise", dst);
   }
 
-  automorphism(dst: Limbs): void {
+  automorphism(dst: Limbs, _a: Limbs, galoisElement: number): void {
     this.#count("automorphism", dst);
+    this.backend.byPrime?.countTurns(galoisElement, 1, dst.moduli.length);
   }
 
   convert(dst: Limbs, src: Limbs, _table: ConversionTable): void {
@@ -234,8 +252,15 @@ class NullRing implements RingKernels {
     this.#count("upload", dst);
   }
 
-  #count(name: KernelName, limbs: Limbs, factor = 1): void {
-    this.backend.work[name] += limbs.moduli.length * this.degree * factor;
-    this.backend.calls++;
+  #count(name: KernelName, { moduli }: Limbs, factor = 1): void {
+    this.#countLimbs(name, moduli, 0, moduli.length, factor);
+  }
+
+  /** Work on limbs [from, to) of a list. */
+  #countLimbs(name: KernelName, moduli: readonly number[], from: number, to: number, factor = 1): void {
+    const { backend } = this;
+    backend.work[name] += (to - from) * this.degree * factor;
+    backend.calls++;
+    backend.byPrime?.count(name, moduli, from, to, this.degree * factor);
   }
 }

@@ -10,6 +10,8 @@ import { CoefficientRing } from "./coefficient-ring.ts";
 import type { Communicator } from "./communicator.ts";
 import { LimbRing } from "./limb-ring.ts";
 import { PageTable } from "./pages.ts";
+import { RepeatingRing } from "./repeating-ring.ts";
+import type { Repeats } from "./repeats.ts";
 import { checkRanks, type Placement, placement, type Sharding } from "./sharding.ts";
 
 class ShardedBackend implements Backend {
@@ -19,15 +21,19 @@ class ShardedBackend implements Backend {
   readonly #communicator: Communicator;
   readonly #sharding: Sharding;
   readonly #placement: Placement | undefined;
+  readonly #repeats: Repeats | undefined;
   readonly #pages = new PageTable();
   readonly #rings = new Map<RingKernels, RingKernels>();
+  /** Rings that lie whole on every rank, where they are counted. */
+  readonly #whole = new Map<RingKernels, RingKernels>();
 
-  constructor(inner: Backend, communicator: Communicator, sharding: Sharding) {
+  constructor(inner: Backend, communicator: Communicator, sharding: Sharding, repeats: Repeats | undefined) {
     checkRanks(sharding, communicator.size);
     this.name = inner.name;
     this.#inner = inner;
     this.#communicator = communicator;
     this.#sharding = sharding;
+    this.#repeats = repeats;
     this.#placement = sharding.name === "coefficient" ? undefined : placement(sharding, communicator.size);
   }
 
@@ -55,7 +61,10 @@ class ShardedBackend implements Backend {
   #coefficientRing(logN: number, moduli: readonly number[]): RingKernels {
     const { chain } = this.#sharding;
     invariant(logN <= chain.logN, `coefficients are cut at degree 2^${chain.logN}, not at 2^${logN}`);
-    if (logN < chain.logN || this.#communicator.size === 1) return this.#inner.ring(logN, moduli);
+    if (logN < chain.logN || this.#communicator.size === 1) {
+      const inner = this.#inner.ring(logN, moduli);
+      return this.#repeats === undefined ? inner : this.#cached(inner, () => inner, this.#whole);
+    }
     const part = this.#inner.ring(logN - Math.log2(this.#communicator.size), moduli);
     return this.#cached(
       part,
@@ -63,9 +72,12 @@ class ShardedBackend implements Backend {
     );
   }
 
-  #cached(inner: RingKernels, make: () => RingKernels): RingKernels {
-    const ring = this.#rings.get(inner) ?? make();
-    this.#rings.set(inner, ring);
+  #cached(inner: RingKernels, make: () => RingKernels, rings = this.#rings): RingKernels {
+    let ring = rings.get(inner);
+    if (ring === undefined) {
+      ring = this.#repeats === undefined ? make() : new RepeatingRing(make(), this.#repeats);
+      rings.set(inner, ring);
+    }
     return ring;
   }
 
@@ -80,8 +92,14 @@ class ShardedBackend implements Backend {
  *
  * @param inner where this rank's share lies and runs; the null backend with a communicator that only counts
  * @param sharding the same on every rank
+ * @param repeats counts of what is done again and again on `inner`, a null backend, whose memory in use means nothing then
  * @throws AegisError `plan` for a number of ranks that the sharding cannot have
  */
-export function shardedBackend(inner: Backend, communicator: Communicator, sharding: Sharding): Backend {
-  return new ShardedBackend(inner, communicator, sharding);
+export function shardedBackend(
+  inner: Backend,
+  communicator: Communicator,
+  sharding: Sharding,
+  { repeats }: { readonly repeats?: Repeats } = {},
+): Backend {
+  return new ShardedBackend(inner, communicator, sharding, repeats);
 }

@@ -30,6 +30,7 @@ export class CoefficientRing implements ShardedKernels {
   readonly degree: number;
   readonly moduli: readonly number[];
   readonly limbStride: number;
+  readonly limbwise = undefined;
   readonly exchanges: Exchanges = { ...noExchanges, inTransforms: true };
   readonly #part: RingKernels;
   readonly #full: RingKernels;
@@ -75,6 +76,10 @@ export class CoefficientRing implements ShardedKernels {
   /** Collective: every rank calls it and gets the words. */
   read(src: Limbs, index: number, into: Uint32Array): void {
     into.set(this.collect(this.#limb(src, index))[0]);
+  }
+
+  isPlain(x: Limbs): boolean {
+    return this.#domains.isNtt(x);
   }
 
   collect(x: Limbs, root?: number): Uint32Array[] {

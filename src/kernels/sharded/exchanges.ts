@@ -29,9 +29,24 @@ export const noExchanges: Exchanges = Object.freeze({
   keyLimbs: (moduli: readonly number[]) => moduli.length,
 });
 
+/** What tells the limbs of kernels that work limb by limb apart. */
+export interface Limbwise {
+  /** Plain limbs of primes of one kind cost the same. */
+  kind(modulus: number): number;
+  /** Bytes between limbs of the subring with runs of 2^logRun. */
+  stride(logRun: number): number;
+}
+
 /** Kernels that hold one device's share of every polynomial. */
 export interface ShardedKernels extends RingKernels {
   readonly exchanges: Exchanges;
+  /**
+   * Whether limbs lie over the devices, and are in the domain, that they would be if nothing had been written to them
+   * yet: what is done to them costs the same as what is done to any other such limbs of these primes.
+   */
+  isPlain(x: Limbs): boolean;
+  /** Where kernels other than conversions work limb by limb; undefined where they take all limbs at once. */
+  readonly limbwise: Limbwise | undefined;
   /**
    * The whole words of limbs, in one exchange that every rank takes part in.
    *

@@ -21,6 +21,12 @@ export class LimbDomains {
     return this.#coefficient.has(x.address) ? "coefficient" : "ntt";
   }
 
+  /** Whether all limbs of a view are in NTT domain. */
+  isNtt(x: Limbs): boolean {
+    if (this.#coefficient.size === 0) return true;
+    return x.moduli.every((_, i) => !this.#coefficient.has(x.address + i * this.#stride));
+  }
+
   set(x: Limbs, domain: LimbDomain): void {
     for (const i of x.moduli.keys()) {
       if (domain === "coefficient") this.#coefficient.add(x.address + i * this.#stride);
@@ -38,6 +44,7 @@ export class LimbDomains {
   }
 
   forget(address: number, limbs: number): void {
+    if (this.#coefficient.size === 0) return;
     for (let i = 0; i < limbs; i++) this.#coefficient.delete(address + i * this.#stride);
   }
 }

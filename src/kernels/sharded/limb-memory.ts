@@ -23,6 +23,8 @@ export class LimbMemory implements Exchanges {
   readonly #pages: PageTable;
   readonly #communicator: Communicator;
   readonly #singles: readonly (readonly number[])[];
+  /** Layouts of what is stored, by prime. */
+  readonly #plain: readonly Layout[];
   /** Where what is written lies, while the key of one digit is loaded. */
   #loading: Layout = unwritten;
 
@@ -34,6 +36,7 @@ export class LimbMemory implements Exchanges {
     this.exchange = new LimbExchange(inner, communicator);
     this.#pages = pages;
     this.#communicator = communicator;
+    this.#plain = inner.moduli.map((_, modulus) => placement.stored(modulus));
     this.#singles = inner.moduli.map((_, modulus) => Object.freeze([modulus]));
   }
 
@@ -84,6 +87,18 @@ export class LimbMemory implements Exchanges {
       layouts[i] = page.layout;
     }
     return layouts;
+  }
+
+  /** See {@link ShardedKernels.isPlain}. */
+  isPlain(x: Limbs): boolean {
+    // Of sums over gadget digits each rank has a share of its own.
+    if (this.placement.aggregates || this.#loading !== unwritten) return false;
+    const { moduli } = x;
+    return this.#pages.every(
+      x.address,
+      moduli.length,
+      (layout, i) => layout === unwritten || layout === this.#plain[moduli[i]],
+    );
   }
 
   /** Lays limbs out; those that this rank holds get memory. */

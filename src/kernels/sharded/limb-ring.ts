@@ -17,7 +17,7 @@ import {
 import { keyProductsByLimbs, subtractTransformedByLimbs } from "../key-products.ts";
 import { wordsOfLimb } from "../limbs.ts";
 import type { Communicator } from "./communicator.ts";
-import type { Exchanges, ShardedKernels } from "./exchanges.ts";
+import type { Exchanges, Limbwise, ShardedKernels } from "./exchanges.ts";
 import { cutAt, productLayout, whole } from "./layout.ts";
 import { collectLimbs, convertLimbs } from "./limb-conversion.ts";
 import { LimbLoops, type ProductSum, type Step } from "./limb-loops.ts";
@@ -77,6 +77,14 @@ export class LimbRing implements ShardedKernels {
   /** Collective: every rank calls it and gets the words. */
   read(src: Limbs, index: number, into: Uint32Array): void {
     into.set(this.collect(this.#one(src, index))[0]);
+  }
+
+  get limbwise(): Limbwise {
+    return { kind: (modulus) => this.#memory.placement.stored(modulus), stride: (logRun) => this.#unit(logRun) };
+  }
+
+  isPlain(x: Limbs): boolean {
+    return this.#memory.isPlain(x);
   }
 
   collect(x: Limbs, root?: number): Uint32Array[] {

@@ -41,10 +41,12 @@ export class Page {
 /** Addresses of one allocation. */
 const spanBytes = 2 ** 26;
 
-/** Pages of one allocation, `unit` apart. */
+/** Pages of one allocation, `unit` apart, those that were asked for so far. */
 interface Span {
-  readonly pages: readonly Page[];
+  readonly kernels: RingKernels;
+  readonly limbs: number;
   readonly unit: number;
+  readonly pages: (Page | undefined)[];
 }
 
 export class PageTable {
@@ -55,23 +57,39 @@ export class PageTable {
   allocate(kernels: RingKernels, limbs: number, unit: number): number {
     invariant(limbs * unit <= spanBytes, `${limbs} limbs do not fit into a span of ${spanBytes} bytes`);
     const number = this.#next++;
-    this.#spans.set(number, { pages: Array.from({ length: limbs }, () => new Page(kernels)), unit });
+    this.#spans.set(number, { kernels, limbs, unit, pages: [] });
     return number * spanBytes;
   }
 
   /** Gives back all of an allocation. */
   release(address: number): void {
     const number = Math.floor(address / spanBytes);
-    for (const page of this.#spans.get(number)?.pages ?? []) page.drop();
+    for (const page of this.#spans.get(number)?.pages ?? []) page?.drop();
     this.#spans.delete(number);
   }
 
   at(address: number): Page {
     const number = Math.floor(address / spanBytes);
     const span = this.#spans.get(number);
-    const page = span?.pages[(address - number * spanBytes) / span.unit];
-    if (page !== undefined) return page;
-    throw new AegisError("internal", `no limb is at virtual address ${address}`);
+    const index = span === undefined ? -1 : (address - number * spanBytes) / span.unit;
+    if (span === undefined || !Number.isInteger(index) || index >= span.limbs)
+      throw new AegisError("internal", `no limb is at virtual address ${address}`);
+    let page = span.pages[index];
+    if (page === undefined) {
+      page = new Page(span.kernels);
+      span.pages[index] = page;
+    }
+    return page;
+  }
+
+  /** Whether so many limbs that follow one another pass; those that nobody asked for yet are `unwritten`. */
+  every(address: number, limbs: number, passes: (layout: Layout, i: number) => boolean): boolean {
+    const number = Math.floor(address / spanBytes);
+    const span = this.#spans.get(number);
+    if (span === undefined || span.pages.length === 0) return passes(unwritten, 0);
+    const first = (address - number * spanBytes) / span.unit;
+    for (let i = 0; i < limbs; i++) if (!passes(span.pages[first + i]?.layout ?? unwritten, i)) return false;
+    return true;
   }
 }
 

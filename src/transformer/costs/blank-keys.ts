@@ -9,10 +9,13 @@ import { isSharded } from "../../kernels/index.ts";
 /** Any key at any level; those of one shape share their memory. */
 export class BlankKeys implements KeySource {
   readonly #context: Context;
+  readonly #making: (make: () => BlankKey) => BlankKey;
   readonly #made = new Map<string, BlankKey>();
 
-  constructor(context: Context) {
+  /** @param making around the making of a key, which is no work of what asks for it first */
+  constructor(context: Context, making: (make: () => BlankKey) => BlankKey = (make) => make()) {
     this.#context = context;
+    this.#making = making;
   }
 
   dispose(): void {
@@ -29,9 +32,11 @@ export class BlankKeys implements KeySource {
     const shape = `${level} ${specialCount}`;
     let key = this.#made.get(shape);
     if (key === undefined) {
-      key = isSharded(this.#context.ring.kernels)
-        ? blankKey(this.#context, level, specialCount)
-        : unwrittenKey(this.#context, level, specialCount);
+      key = this.#making(() =>
+        isSharded(this.#context.ring.kernels)
+          ? blankKey(this.#context, level, specialCount)
+          : unwrittenKey(this.#context, level, specialCount),
+      );
       this.#made.set(shape, key);
     }
     return key;

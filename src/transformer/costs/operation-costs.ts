@@ -4,8 +4,15 @@
  * that follow the operators' loops. Short operations are run on the null backend.
  */
 import type { Bootstrapper } from "../../circuits/index.ts";
-import { type Ciphertext, type Context, Evaluator, type KeySource, reducedSteps } from "../../ckks/index.ts";
-import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../../kernels/index.ts";
+import { type Ciphertext, type Context, reducedSteps } from "../../ckks/index.ts";
+import {
+  type CountsByPrime,
+  emptyWork,
+  type KernelWork,
+  kernelNames,
+  type NullBackend,
+  WorkByPrime,
+} from "../../kernels/index.ts";
 import {
   bootstrapPairs,
   ciphertextsOf,
@@ -30,6 +37,7 @@ import { originOf } from "../schedule.ts";
 import { BlankKeys } from "./blank-keys.ts";
 import { emptyWeights } from "./empty-weights.ts";
 import { LinearCounts } from "./linear-counts.ts";
+import { countingEvaluator, stepClasses } from "./repeating-evaluator.ts";
 import {
   type ExtendedForm,
   fake,
@@ -47,6 +55,8 @@ export type OperationPhase = "whole" | "sums" | "finish";
 export interface OperationCostsOptions {
   /** Further counters beside kernel work, such as bytes sent; see {@link OperationCosts.bytes}. */
   readonly meter?: Meter;
+  /** Counts work by prime as well, in seconds at these times: see {@link OperationCosts.byPrime}. */
+  readonly times?: KernelWork;
   /** Units of costs on the same context, for a program whose geometry differs in baby steps alone. */
   readonly units?: UnitCache;
 }
@@ -54,13 +64,13 @@ export interface OperationCostsOptions {
 /** Operations' programs: what is needed of them. */
 export type CostedProgram = Pick<Program, "tensors" | "geometry" | "classes" | "output" | "length">;
 
-/** On ranks that hold parts of limbs, rotations by steps alike modulo this (most ranks) send alike. */
-const stepClasses = 16;
-
 export class OperationCosts {
   readonly #program: CostedProgram;
   readonly #environment: Environment;
   readonly units: UnitCache;
+  /** All that has been counted so far. */
+  readonly counted: Meter;
+  readonly #byPrime: WorkByPrime | undefined;
   readonly #metered: boolean;
   readonly #linear = new Map<string, LinearCounts>();
   readonly #shapes = new Map<string, string>();
@@ -72,16 +82,19 @@ export class OperationCosts {
     backend: NullBackend,
     program: CostedProgram,
     bootstrapper?: Bootstrapper,
-    { meter, units }: OperationCostsOptions = {},
+    { meter, units, times }: OperationCostsOptions = {},
   ) {
     this.#program = program;
-    const evaluator = new Evaluator(context, uncountedKeys(new BlankKeys(context), backend));
+    const evaluator = countingEvaluator(context, new BlankKeys(context, (make) => backend.uncounted(make)));
     this.#environment = new Environment(evaluator, program.geometry, program.length, bootstrapper);
     this.#metered = meter !== undefined;
     const work = (): number[] => kernelNames.map((name) => backend.work[name]);
-    const read: Meter = meter === undefined ? work : () => [...work(), ...meter()];
-    this.#size = read().length;
-    this.units = units ?? new UnitCache(read);
+    const byPrime = times && new WorkByPrime(context.ring.primes.length, context.parameters, times);
+    backend.byPrime = byPrime;
+    this.#byPrime = byPrime;
+    this.counted = () => [...work(), ...(meter?.() ?? []), ...(byPrime?.list() ?? [])];
+    this.#size = this.counted().length;
+    this.units = units ?? new UnitCache(this.counted);
   }
 
   /** Kernel work at `operation.level`. */
@@ -97,9 +110,28 @@ export class OperationCosts {
     return [...this.#count(operation, phase, part).subarray(kernelNames.length)];
   }
 
+  /** What a whole part does to limbs modulo each prime; undefined if nobody asked for it to be counted. */
+  byPrime(operation: Operation, part: Part): CountsByPrime | undefined {
+    return this.#byPrime?.read(this.bytes(operation, "whole", part));
+  }
+
   seconds(operation: Operation, phase: OperationPhase, part: Part, times: KernelWork): number {
     const total = this.#count(operation, phase, part);
     return kernelNames.reduce((sum, name, i) => sum + (total[i] as number) * times[name], 0);
+  }
+
+  /**
+   * Takes what a short operation, on operands at its level, did where it was run for something else.
+   *
+   * @param before what was counted before it ran
+   */
+  know(operation: Operation, part: Part, before: readonly number[]): void {
+    if (this.#program.geometry.layout !== "short" || operation.kind === "bootstrap" || this.#metered) return;
+    const after = this.counted();
+    this.units.know(
+      this.#eachKey(operation, part),
+      Float64Array.from(before, (value, i) => (after[i] as number) - value),
+    );
   }
 
   #count(operation: Operation, phase: OperationPhase, part: Part): Float64Array {
@@ -306,9 +338,7 @@ export class OperationCosts {
     const short = this.#program.geometry.layout === "short";
     const measured = short ? part : { outputs: part.outputs.map((indices) => indices.slice(0, 1)) };
     const times = short ? 1 : Math.max(...part.outputs.map((indices) => indices.length));
-    const detail = short ? `${part.outputs.join(";")} ${part.summed ?? ""}` : "";
-    const key = `${this.#shape(operation)} ${detail} @${operation.level}`;
-    const work = this.units.measure(key, (keep) => {
+    const work = this.units.measure(this.#eachKey(operation, part), (keep) => {
       const reads = readsOf(this.#program, operation, measured);
       const inputs = operation.inputs.map((name, i) => {
         const list: (Ciphertext | undefined)[] = new Array(ciphertextsOf(this.#program.tensors[name] as Tensor));
@@ -322,6 +352,11 @@ export class OperationCosts {
       };
     });
     add(total, work, times);
+  }
+
+  #eachKey(operation: Operation, { outputs, summed }: Part): string {
+    const detail = this.#program.geometry.layout === "short" ? `${outputs.join(";")} ${summed ?? ""}` : "";
+    return `${this.#shape(operation)} ${detail} @${operation.level}`;
   }
 
   /** Every pair that has a ciphertext in the part; those that are kept are brought to the target. */
@@ -390,18 +425,6 @@ export class OperationCosts {
     if (operation.kind !== "polynomial") return shape;
     return `${shape} ${operation.coefficients.map((c) => (c === 0 ? "0" : "x")).join("")} ${operation.mask}`;
   }
-}
-
-/** Keys are made when they are asked for first, which is no work of the operation. */
-function uncountedKeys(keys: KeySource, { work }: NullBackend): KeySource {
-  return {
-    keys: (names, level) => {
-      const before = { ...work };
-      const given = keys.keys(names, level);
-      Object.assign(work, before);
-      return given;
-    },
-  };
 }
 
 /** Diagonals that a part sums: giant steps, and baby steps by key block. */

@@ -122,7 +122,9 @@ export class Environment {
 
   /** A vector of one token's lanes. */
   lanes(value: (lane: number) => number): Float64Array {
-    return Float64Array.from({ length: this.geometry.lanes }, (_, lane) => value(lane));
+    const vector = new Float64Array(this.geometry.lanes);
+    for (let lane = 0; lane < vector.length; lane++) vector[lane] = value(lane);
+    return vector;
   }
 
   /** 1 in the lanes of a hidden vector, 0 elsewhere, times `factor`. */

@@ -155,16 +155,17 @@ export function keyMask(environment: Environment, part: number, headFactors: rea
   const groups = groupsOf(environment.geometry);
   const blocks = scoreBlocks(environment.geometry);
   const size = headSize / blocks;
-  return Float64Array.from({ length: tokens * lanes }, (_, slot) => {
-    const token = Math.floor(slot / lanes);
-    const lane = slot % lanes;
-    if (!isUsedLane(environment, lane) || lane % size !== 0) return 0;
+  const mask = new Float64Array(tokens * lanes);
+  for (let lane = 0; lane < lanes; lane++) {
+    if (!isUsedLane(environment, lane) || lane % size !== 0) continue;
     const group = Math.floor(lane / width);
     const head = Math.floor((lane % width) / headSize);
     const block = Math.floor((lane % headSize) / size);
     const diagonal = group + groups * (block + part * blocks);
-    return (token + diagonal) % tokens < environment.length ? (headFactors[head] as number) : 0;
-  });
+    for (let token = 0; token < tokens; token++)
+      if ((token + diagonal) % tokens < environment.length) mask[token * lanes + lane] = headFactors[head] as number;
+  }
+  return mask;
 }
 
 /**

@@ -42,13 +42,13 @@ function fromReplicated(
   block: number,
 ): Ciphertext {
   const { lanes, width } = environment.geometry;
-  const diagonals = new Diagonals(lanes);
+  const diagonals = new Diagonals(lanes, width);
   const first = block * lanes;
   for (let lane = 0; lane < lanes && first + lane < weights.rows; lane++) {
+    let k = (width - (lane % width)) % width;
     for (let i = 0; i < weights.columns; i++) {
-      let k = (((i - lane) % width) + width) % width;
-      if (lane + k >= lanes) k -= width;
-      diagonals.set(k, lane, weights.at(first + lane, i));
+      diagonals.set(lane + k < lanes ? k : k - width, lane, weights.at(first + lane, i));
+      if (++k === width) k = 0;
     }
   }
   using total = zeroTotal(environment, level);
@@ -71,7 +71,7 @@ function fromWide(
   const { lanes, width } = environment.geometry;
   using total = zeroTotal(environment, level);
   for (const [block, a] of input.entries()) {
-    const diagonals = new Diagonals(lanes);
+    const diagonals = new Diagonals(lanes, width);
     for (let lane = 0; lane < lanes; lane++) {
       const row = lane % width;
       if (row >= weights.rows) continue;
@@ -131,18 +131,31 @@ export function babyStepsFor(width: number): number {
 class Diagonals {
   readonly vectors = new Map<number, ComplexVector>();
   readonly #lanes: number;
+  readonly #width: number;
+  /** Real parts, diagonal k at k + width. */
+  readonly #buffer: Float64Array;
+  readonly #real: (Float64Array | undefined)[];
+  /** Of all of them. */
+  readonly #imaginary: Float64Array;
 
-  constructor(lanes: number) {
+  /** @param width the k of diagonals are greater than −width and less than width */
+  constructor(lanes: number, width: number) {
     this.#lanes = lanes;
+    this.#width = width;
+    this.#buffer = new Float64Array(2 * width * lanes);
+    this.#real = new Array(2 * width);
+    this.#imaginary = new Float64Array(lanes);
   }
 
   /** The entry that takes lane + k to `lane`. */
   set(k: number, lane: number, value: number): void {
-    let vector = this.vectors.get(k);
-    if (vector === undefined) {
-      vector = { real: new Float64Array(this.#lanes), imaginary: new Float64Array(this.#lanes) };
-      this.vectors.set(k, vector);
+    const place = k + this.#width;
+    let real = this.#real[place];
+    if (real === undefined) {
+      real = this.#buffer.subarray(place * this.#lanes, (place + 1) * this.#lanes);
+      this.#real[place] = real;
+      this.vectors.set(k, { real, imaginary: this.#imaginary });
     }
-    vector.real[lane] = value;
+    real[lane] = value;
   }
 }
