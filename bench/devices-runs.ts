@@ -112,6 +112,11 @@ export interface DevicesReport {
   readonly outputDigest: string;
   /** Pace of kernels in two threads at once over one alone, without any plan: median over the repetitions. */
   readonly ceiling: number;
+  /**
+   * Pace of two inferences of one device each, at once, over one alone, median: what this machine gives to two devices
+   * that neither share, send nor repeat anything.
+   */
+  readonly separate: number;
   readonly variants: readonly Variant[];
   readonly operations: readonly OperationSeconds[];
 }
@@ -119,12 +124,14 @@ export interface DevicesReport {
 interface Case {
   readonly name: string;
   readonly devices: number;
-  readonly overlap: boolean;
+  /** Left to the planner where undefined. */
+  readonly overlap: boolean | undefined;
 }
 
 const cases: readonly Case[] = [
-  { name: "1 device", devices: 1, overlap: true },
-  { name: "2 devices", devices: 2, overlap: true },
+  { name: "1 device", devices: 1, overlap: undefined },
+  { name: "2 devices", devices: 2, overlap: undefined },
+  { name: "2 devices, overlap", devices: 2, overlap: true },
   { name: "2 devices, no overlap", devices: 2, overlap: false },
 ];
 
@@ -172,15 +179,22 @@ export async function runDevices(options: DevicesOptions, report: (what: string)
       using a = ciphertext;
       return gatherCiphertext(a);
     });
+    const inference = { program, parameters, checkpoint, keys, input };
     const runs: Run[][] = cases.map(() => []);
     const paces: Pace[] = [];
+    const separate: number[] = [];
     for (let repeat = 0; repeat < options.repeats; repeat++) {
       report("two threads on their own");
       paces.push(await measurePace(parameters.logN));
       for (const [i, { name }] of cases.entries()) {
         report(`run ${repeat + 1} of ${options.repeats}, ${name}`);
-        runs[i]?.push(await runOnce(placed[i] as Placed, { program, parameters, checkpoint, keys, input }));
+        runs[i]?.push(await runOnce(placed[i] as Placed, inference));
       }
+      report(`run ${repeat + 1} of ${options.repeats}, two of one device at once`);
+      const both = await Promise.all([0, 1].map(() => runOnce(placed[0] as Placed, inference)));
+      separate.push(
+        (2 * ((runs[0] as Run[])[repeat] as Run).seconds) / Math.max(...both.map(({ seconds }) => seconds)),
+      );
     }
     const digest = sameOutput(runs.flat());
     const alone = runs[0] as Run[];
@@ -198,6 +212,7 @@ export async function runDevices(options: DevicesOptions, report: (what: string)
       keySeconds,
       outputDigest: digest,
       ceiling: median(paces.map(({ one, two }) => two / one)),
+      separate: median(separate),
       variants: cases.map((one, i) => variant(one, placed[i] as Placed, runs[i] as Run[], alone, relative(planned, i))),
       operations: operationSeconds(program, alone, runs[1] as Run[]),
     };
@@ -276,6 +291,7 @@ function variant(one: Case, placed: Placed, runs: readonly Run[], alone: readonl
   const { plannedBytes, measuredBytes } = (runs[0] as Run).result.communication;
   return {
     ...one,
+    overlap: placed.plan.overlap,
     strategy: placed.plan.strategy,
     wallSeconds,
     medianSeconds: median(wallSeconds),

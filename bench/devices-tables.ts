@@ -66,7 +66,7 @@ export function showDevices(report: DevicesBench): string {
   return [
     `${report.model}, ${report.tokens} tokens, ${report.preset} (${security}, N = 2^${report.logN}): ${report.scoreCiphertexts} score ciphertexts (${layout.blocks} × ${layout.tokens} tokens of ${layout.lanes} lanes)`,
     `medians of ${report.repeats} runs in turns; ${report.machine.cores} cores, load ${report.machine.load.toFixed(2)} at the start; keys ${report.keySeconds.toFixed(1)} s apart; every run gave the same ciphertexts`,
-    `kernels alone in two threads at once: ${report.ceiling.toFixed(3)}× the pace of one, which is what this machine gives at the moment`,
+    `in two threads at once this machine gives kernels alone ${report.ceiling.toFixed(3)}× the pace of one, two inferences of one device each ${report.separate.toFixed(3)}×`,
     variantTable.toString(),
     deviceTable.toString(),
     operationTable.toString(),

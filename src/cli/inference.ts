@@ -90,7 +90,7 @@ export async function infer(options: InferenceOptions, text: string) {
       // Measured paces differ from run to run, and a run that is taken up again must have the same plan.
       paces: options.checkpoint === undefined ? paces : undefined,
       strategy,
-      overlap: options.overlap !== false,
+      overlap: options.overlap === false ? false : undefined,
       ...(plan === undefined ? {} : { plan }),
     });
     const randomness = await randomnessOf(options, seed, ids, runIdentity(program, placed.plan, parameters.spec));

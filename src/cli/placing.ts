@@ -38,7 +38,8 @@ export interface PlaceOptions {
   /** Where devices differ: seconds of each for what takes the first one. */
   readonly paces?: readonly number[] | undefined;
   readonly strategy: StrategyName;
-  readonly overlap: boolean;
+  /** See {@link PlanOptions.overlap}. */
+  readonly overlap: boolean | undefined;
   /** A plan in place of planning. */
   readonly plan?: Plan;
 }

@@ -80,7 +80,11 @@ export interface PlanSetting {
 export interface PlanOptions {
   readonly devices: number;
   readonly strategy: StrategyName;
-  readonly overlap?: boolean;
+  /**
+   * Whether transfers travel beside computing. By default they do, but where memory is spared plans without it are
+   * candidates too: sums on their way take memory beside the next ones, which then are made in smaller chunks.
+   */
+  readonly overlap?: boolean | undefined;
   /** By what share of its time the fastest plan may be exceeded by one that spares something and is ahead of all rivals. */
   readonly slack?: number;
   /** What the slack is spent on; by default {@link defaultSpare}. */
@@ -163,6 +167,7 @@ class Planner {
   readonly #memories = new WeakMap<Plan, readonly DeviceMemory[]>();
   /** What modes lead to, by modes and chunks. */
   readonly #expanded = new Map<string, Candidate>();
+  #overlap: boolean;
   /** The sharding that any ciphertext may be cut by, if one comes near the best on its own. */
   #everywhere: readonly ShardingName[] = [];
 
@@ -173,6 +178,7 @@ class Planner {
     this.#search = searchOf(program, setting, options.devices);
     this.#effort = program.operations.length * options.devices < many ? thorough : brief;
     this.#sizes = chunkSizes(options);
+    this.#overlap = options.overlap ?? true;
   }
 
   /**
@@ -230,6 +236,18 @@ class Planner {
       found.push(...variants.candidates);
       rival = Math.min(rival, variants.rival);
     }
+    const roomiest = this.#roomiestOf(found, rival);
+    if (this.#options.overlap !== undefined) return roomiest;
+    this.#overlap = false;
+    for (const size of sizes) {
+      this.#sizes = [size];
+      found.push(this.with("aegis", roomiest.modes));
+    }
+    return this.#roomiestOf(found, rival);
+  }
+
+  /** Of candidates, the fastest whose fullest device works with an even share; if there is none, one with least. */
+  #roomiestOf(found: readonly Candidate[], rival: number): Candidate {
     const limit = this.#limit(found, rival);
     const fitting = found.filter((candidate) => this.#fits(candidate));
     const possible = fitting.filter(({ timeline }) => timeline.seconds <= limit);
@@ -427,10 +445,11 @@ class Planner {
   }
 
   #expand(strategy: StrategyName, modes: readonly Mode[], chunks: ChunkSize): Candidate {
-    const { devices, overlap = true } = this.#options;
+    const { devices } = this.#options;
+    const overlap = this.#overlap;
     const { parameters: ring, bootstrapInput, costs } = this.#setting;
     const everywhere = strategy === "tensor";
-    const key = `${modes.join()} ${chunks.chunkBytes} ${chunks.scoreBytes ?? ""} ${everywhere}`;
+    const key = `${modes.join()} ${chunks.chunkBytes} ${chunks.scoreBytes ?? ""} ${everywhere} ${overlap}`;
     const known = this.#expanded.get(key);
     if (known?.plan.strategy === strategy) return known;
     if (known !== undefined) return { ...known, plan: { ...known.plan, strategy } };
@@ -456,12 +475,12 @@ class Planner {
   }
 
   #searchOptions(strategy: StrategyName, chunks: ChunkSize, prices: Prices) {
-    const { devices, overlap = true } = this.#options;
+    const { devices } = this.#options;
     const { parameters: ring, bootstrapInput, costs } = this.#setting;
     return {
       devices,
       strategy,
-      overlap,
+      overlap: this.#overlap,
       ring,
       ...chunks,
       bootstrapInput,
