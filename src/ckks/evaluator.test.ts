@@ -13,7 +13,7 @@ import {
   zip,
 } from "../../test/support/ckks.ts";
 import { PrecisionTable } from "../../test/support/precision.ts";
-import type { Ciphertext, ComplexVector } from "./index.ts";
+import { type Ciphertext, type ComplexVector, Evaluator, type ExtendedCiphertext } from "./index.ts";
 
 const rotations = [1, 3, 255, 64];
 
@@ -212,6 +212,46 @@ describe("precision", () => {
     using low = evaluator.dropLevel(b, 1);
     using third = evaluator.hoist(low);
     expect(() => evaluator.rotateTogether([first, third], 3)).toThrow(/differ in level/);
+  });
+
+  test("rotations by several steps at once are those made one by one, at a lower level too, however few keys are held", () => {
+    const { fixture, a } = operands(fixtures[0], 9, 256);
+    const { context, evaluator, keys } = fixture;
+    const steps = [1, 64, 3];
+    const few = new Evaluator(context, { keys: (names, level) => keys.keys(names.slice(0, 2), level) });
+    const words = (rotated: ExtendedCiphertext): unknown => {
+      using extended = rotated;
+      using down = evaluator.modDown(extended);
+      return wordsOf(down);
+    };
+    for (const level of [a.level, 1]) {
+      using low = evaluator.dropLevel(a, level);
+      using hoisted = evaluator.hoist(low);
+      const expected = steps.map((k) => words(evaluator.rotateExtended(hoisted, k)));
+      for (const one of [evaluator, few]) {
+        using later = one.hoist(a, { transforms: "later", level });
+        expect(one.rotateEach(later, steps).map(words)).toEqual(expected);
+        expect(one.rotateEach(later, []).map(words)).toEqual([]);
+        expect(words(one.rotateExtended(later, 3)), "once more").toEqual(expected[2]);
+        expect(words(one.rotateExtended(later, 0))).toEqual(words(one.rotateExtended(hoisted, 0)));
+      }
+    }
+    using low = evaluator.dropLevel(a, 1);
+    expect(() => evaluator.hoist(low, { level: 2 })).toThrow(/level from 0 to 1, got 2/);
+  });
+
+  test("products relinearised together are those made one by one", () => {
+    const { fixture, a, b } = operands(fixtures[0], 10, 256);
+    const { evaluator } = fixture;
+    using square = evaluator.tensor(a, a, 2);
+    using product = evaluator.tensor(a, b);
+    const together = evaluator.relineariseRescaleTogether([square, product]);
+    for (const [i, one] of [square, product].entries()) {
+      using alone = evaluator.relineariseRescale(one);
+      using mine = together[i] as Ciphertext;
+      expect(wordsOf(mine)).toEqual(wordsOf(alone));
+      expect([mine.level, mine.scale]).toEqual([alone.level, alone.scale]);
+    }
   });
 
   test("hoisted and unhoisted rotations agree, and share the digits of one ciphertext", () => {

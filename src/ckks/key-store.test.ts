@@ -65,6 +65,40 @@ describe("KeyStore", () => {
     expect(misses(keys, a)).toBe(false);
   });
 
+  it("gives several keys at once, as many as its budget holds, and pages as for one by one", async () => {
+    for (const order of [undefined, [0, 1, 2, 3, 0, 1, 2, 3]]) {
+      const { keys, names } = await store(undefined, 2, 4);
+      if (order !== undefined) keys.expect(order.map((i) => names[i] as KeyName));
+      const first = keys.keys(names, 2);
+      expect(first).toHaveLength(2);
+      for (const key of first) expect(key.a[0]?.isDisposed).toBe(false);
+      const rest = keys.keys(names.slice(2), 2);
+      expect(rest.length).toBeGreaterThan(0);
+      for (const key of rest) expect(key.a[0]?.isDisposed).toBe(false);
+      expect(keys.keys(names.slice(2, 2 + rest.length), 2)).toEqual(rest);
+      expect(keys.keys([], 2)).toEqual([]);
+    }
+  });
+
+  it("gives fewer keys when the backend has no room for more", async () => {
+    const { backend, context, names, bytes } = await store(undefined, 100, 6);
+    const limited = await createWasmBackend({ maximumBytes: Math.ceil(backend.memory().peak + 4 * bytes) });
+    const small = new Context(spec, limited);
+    const generator = new KeyGenerator(small, insecureRandomness(1));
+    using secret = generator.secretKey();
+    using held = new KeyStore(small, { residentBytes: 100 * bytes });
+    for (let i = 1; i <= 6; i++) held.add(generator.galoisKey(secret, rotationElement(i, context.parameters.degree)));
+    const taken = [];
+    while (limited.memory().limit - limited.memory().used > 3 * bytes)
+      taken.push(small.ring.poly(small.parameters.moduli(2), "ntt"));
+    const given = held.keys(names, 2);
+    expect(given.length).toBeGreaterThan(0);
+    expect(given.length).toBeLessThan(4);
+    for (const { a } of given) expect(a.every((half) => !half.isDisposed)).toBe(true);
+    expect(held.keys(names.slice(given.length), 2).length).toBeGreaterThan(0);
+    for (const poly of taken) poly.dispose();
+  });
+
   inPlace(`leaves a half where it is stored${native ? "" : " (skipped: native kernels were not built)"}`, async () => {
     const { context, keys, names } = await store(undefined, 2, 1);
     const [name] = names as [KeyName];

@@ -99,8 +99,16 @@ export class KeyStore implements KeySource, Disposable {
       const entry = this.#entry(name, level);
       // Paging goes as if keys were asked for one by one: what would push out one of these waits for the next call.
       if (given.length > 0 && !this.#pages.spares(this.#current, name, level, this.#layout(entry, level).bytes)) break;
-      this.#current = [...this.#current, name];
-      given.push(this.#use(entry, level));
+      const before = this.#current;
+      this.#current = [...before, name];
+      try {
+        given.push(this.#use(entry, level));
+      } catch (error) {
+        if (given.length === 0 || !(error instanceof AegisError) || error.code !== "memory") throw error;
+        // Those that are there may go once they have been used.
+        this.#current = before;
+        break;
+      }
     }
     return given;
   }

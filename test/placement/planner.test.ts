@@ -161,6 +161,24 @@ describe("BERT-Tiny at 512 tokens", () => {
     }
   });
 
+  test("where memory is spared, overlap is left out if that is faster", () => {
+    const memoryBytes = 2 ** 32;
+    const plans = [undefined, true, false].map((overlap) =>
+      plan("aegis", { spare: "memory", slack: 0.2, memoryBytes, overlap }),
+    ) as [Planned, Planned, Planned];
+    const [free, ...decided] = plans;
+    expect(decided.map((one) => one.plan.overlap)).toEqual([true, false]);
+    expect(free.timeline.seconds).toBeLessThanOrEqual(decided[0].timeline.seconds);
+    const fits = makePlan(program, setting, {
+      devices,
+      strategy: "aegis",
+      overlap: undefined,
+      slack: 0.2,
+      memoryBytes,
+    });
+    expect(fits.plan.overlap, "bytes are spared").toBe(true);
+  });
+
   test("dearer bytes are sent less", () => {
     const search = new Search(program, devices);
     const { parameters: ring, bootstrapInput, costs } = setting;

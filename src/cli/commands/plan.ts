@@ -94,7 +94,7 @@ async function plan(options: Options) {
   const memoryBytes = parseMemory(options.memory, defaultMemory);
   const slack = parseSlack(options.slack);
   const spare = checkSpare(options.spare);
-  const choice = { overlap: options.overlap, memoryBytes, slack, spare };
+  const choice = { overlap: options.overlap ? undefined : false, memoryBytes, slack, spare };
   const start = performance.now();
   const { config, calibration, simplified, tokens } = await describeModel(options.model);
   const given =
