@@ -5,7 +5,7 @@
 import { AegisError } from "../base/errors.ts";
 import { lengthIs } from "../base/validate.ts";
 import type { EvaluationKey, KeyName, Parameters, WholeCiphertext } from "../ckks/index.ts";
-import { collectiveNames, describeDevice } from "../kernels/index.ts";
+import { collectiveNames, type DeviceKind, describeDevice } from "../kernels/index.ts";
 import { bytesOf, inputNumbers, moduleNames, type Plan, usesOf } from "../placement/index.ts";
 import {
   ciphertextsOf,
@@ -69,6 +69,7 @@ export interface PlanRun {
 
 /** One device's figures. */
 export interface DeviceReport {
+  readonly kind: DeviceKind;
   /** Such as `wasm` or `native:avx2`. */
   readonly device: string;
   readonly threads: number;
@@ -252,6 +253,7 @@ function report(
     output,
     seconds: program.operations.map((_, i) => Math.max(...results.map(({ operations }) => operations[i] as number))),
     devices: results.map((result, rank) => ({
+      kind: (devices[rank] as DeviceSetup).kind,
       device: describeDevice(devices[rank] as DeviceSetup),
       threads: devices[rank]?.threads ?? 1,
       peakBytes: result.peakBytes,

@@ -79,7 +79,7 @@ describe("the same ciphertexts", () => {
 
   beforeAll(async () => {
     alone = await told("--device", "wasm");
-    expect(alone.devices).toMatchObject([{ device: "wasm", threads: 1 }]);
+    expect(alone.devices).toMatchObject([{ kind: "wasm", device: "wasm", threads: 1 }]);
   });
 
   testOn("native", "on native devices, with another instruction set, on three threads", async () => {
