@@ -103,9 +103,7 @@ export class LinearTransform implements Disposable {
     for (const [index, vector] of mergeDiagonals(matrix)) {
       const k = centred ? centre(index, this.slots) : index;
       const giant = Math.floor(k / width) * width;
-      // The period is that of all shifts, and on a null backend all that matters.
-      const period = shortestPeriod(vector);
-      const values = this.#context.backend.name === "null" ? period : shift(period, -giant);
+      const values = shift(shortestPeriod(vector), -giant); // all shifts have one period
       const plaintext = encoder.encode(values, { level, scale: this.scale, use: "product", extended: true });
       const row = rows.get(giant) ?? [];
       row.push({ baby: k - giant, plaintext });

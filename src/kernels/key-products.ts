@@ -110,7 +110,7 @@ export function subtractTransformedByLimbs(
 }
 
 /** Two products and their two images under an automorphism. */
-const scratchLimbs = 4;
+export const scratchLimbs = 4;
 
 /** A product whose absent fields are there, as undefined. */
 class Factor {

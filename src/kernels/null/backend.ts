@@ -16,14 +16,12 @@ import {
   type ProductSums,
   type RingKernels,
 } from "../backend.ts";
+import { scratchLimbs } from "../key-products.ts";
 import { emptyWork, type KernelName, type KernelWork } from "./work.ts";
 import type { WorkByPrime } from "./work-by-prime.ts";
 
 /** Runs of 2^this and more have a kernel of their own. */
 const longRun = 4;
-
-/** Room that products with keys take: two products and their images under an automorphism. */
-const scratchLimbs = 4;
 
 /** A backend that computes nothing; `work` is what a real one would have done. */
 export class NullBackend implements Backend {
