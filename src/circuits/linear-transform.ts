@@ -16,10 +16,9 @@ import {
   type Context,
   Encoder,
   type Evaluator,
-  ExtendedCiphertext,
+  type ExtendedCiphertext,
   type Plaintext,
 } from "../ckks/index.ts";
-import type { Limbs, ProductSums } from "../kernels/backend.ts";
 import {
   type BabyGiantSplit,
   centre,
@@ -47,6 +46,8 @@ export interface LinearTransformOptions {
   readonly babySteps?: number;
   /** Babies that share one hoisting, see {@link BabyGiantSplit.hop}; default: all of them. */
   readonly hoistedSteps?: number;
+  /** What encodes the plaintexts, in its context; default: an encoder of its own. */
+  readonly encoder?: Pick<Encoder, "encode">;
 }
 
 /** Rows of giant steps that are made together: more would take more memory, for less and less time. */
@@ -64,7 +65,7 @@ export class LinearTransform implements Disposable {
   /** Scale of the plaintexts. */
   readonly scale: number;
   readonly split: BabyGiantSplit;
-  readonly #context: Context;
+  readonly #encoder: Pick<Encoder, "encode">;
   readonly #matrix: DiagonalMatrix;
   #encoded: ReadonlyMap<number, readonly Term[]> | undefined;
 
@@ -77,7 +78,7 @@ export class LinearTransform implements Disposable {
     this.scale = options.scale ?? context.parameters.levelModulus(level);
     if (matrix.diagonals.size === 0) throw new AegisError("argument", "linear transform: the matrix has no diagonals");
     this.split = splitDiagonals([...matrix.diagonals.keys()], this.slots, options.babySteps, options.hoistedSteps);
-    this.#context = context;
+    this.#encoder = options.encoder ?? new Encoder(context);
     this.#matrix = matrix;
     this.#encoded = this.#encode();
   }
@@ -96,7 +97,6 @@ export class LinearTransform implements Disposable {
   #encode(): ReadonlyMap<number, readonly Term[]> {
     const { level } = this;
     const matrix = this.#matrix;
-    const encoder = new Encoder(this.#context);
     const rows = new Map<number, Term[]>();
     const width = this.split.babySteps * this.split.stride;
     const centred = (this.split.giants[0] as number) < 0;
@@ -104,7 +104,7 @@ export class LinearTransform implements Disposable {
       const k = centred ? centre(index, this.slots) : index;
       const giant = Math.floor(k / width) * width;
       const values = shift(shortestPeriod(vector), -giant); // all shifts have one period
-      const plaintext = encoder.encode(values, { level, scale: this.scale, use: "product", extended: true });
+      const plaintext = this.#encoder.encode(values, { level, scale: this.scale, use: "product", extended: true });
       const row = rows.get(giant) ?? [];
       row.push({ baby: k - giant, plaintext });
       rows.set(giant, row);
@@ -167,7 +167,7 @@ export class LinearTransform implements Disposable {
       sign,
       giants: this.split.giants.filter((k) => sign * k > 0).sort((a, b) => sign * (b - a)),
     }));
-    const rows = this.#sums(evaluator.context, [0, ...sides.flatMap(({ giants }) => giants)], rotations, scale);
+    const rows = this.#sums(evaluator, [0, ...sides.flatMap(({ giants }) => giants)], rotations);
     try {
       let total = this.#rows.has(0) ? next(rows) : undefined;
       for (const { sign, giants } of sides) {
@@ -179,7 +179,7 @@ export class LinearTransform implements Disposable {
         }
         using outer = sum;
         if (outer === undefined) continue;
-        total ??= this.#zero(evaluator.context, scale);
+        total ??= evaluator.zeroExtended(this.level, scale, this.slots);
         evaluator.accumulateRotated(total, outer, sign * width);
       }
       return total as ExtendedCiphertext;
@@ -190,9 +190,9 @@ export class LinearTransform implements Disposable {
 
   #sumDirect(evaluator: Evaluator, rotations: HoistedRotations, scale: number): ExtendedCiphertext {
     const giants = this.split.giants.filter((k) => k !== 0);
-    const rows = this.#sums(evaluator.context, [0, ...giants], rotations, scale);
+    const rows = this.#sums(evaluator, [0, ...giants], rotations);
     try {
-      const total = this.#rows.has(0) ? next(rows) : this.#zero(evaluator.context, scale);
+      const total = this.#rows.has(0) ? next(rows) : evaluator.zeroExtended(this.level, scale, this.slots);
       for (const giant of giants) {
         using partial = next(rows);
         evaluator.accumulateRotated(total, partial, giant);
@@ -203,67 +203,37 @@ export class LinearTransform implements Disposable {
     }
   }
 
-  #zero({ ring, parameters }: Context, scale: number): ExtendedCiphertext {
-    const moduli = parameters.extendedModuli(this.level);
-    return new ExtendedCiphertext([ring.zero(moduli, "ntt"), ring.zero(moduli, "ntt")], this.level, scale, this.slots);
-  }
-
   /**
    * Σ plaintext · baby rotation of these giant steps, those that have a row, in their order. Some rows are made together:
    * each rotation is read once for them.
    */
   *#sums(
-    { ring, parameters }: Context,
+    evaluator: Evaluator,
     giants: readonly number[],
     rotations: HoistedRotations,
-    scale: number,
   ): Generator<ExtendedCiphertext, undefined> {
-    const moduli = parameters.extendedModuli(this.level);
     const present = giants.filter((giant) => this.#rows.has(giant));
     for (let first = 0; first < present.length; first += rowsTogether) {
-      const rows = present.slice(first, first + rowsTogether).map((giant) => {
-        const parts = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;
-        return { giant, sum: new ExtendedCiphertext(parts, this.level, scale, this.slots) };
-      });
+      const rows = evaluator.plainSums(
+        present
+          .slice(first, first + rowsTogether)
+          .map((giant) =>
+            (this.#rows.get(giant) as readonly Term[]).map(
+              ({ baby, plaintext }) => [rotations.get(baby), plaintext] as const,
+            ),
+          ),
+      );
       let taken = 0;
       try {
-        // Plaintexts of different subrings are summed one kind after the other.
-        const kinds = rows.map(({ giant, sum: { parts } }) => this.#productsByRun(giant, rotations, parts));
-        for (let round = 0; kinds.some((list) => list.length > round); round++) {
-          const together = new Map<number, ProductSums[]>();
-          for (const list of kinds) {
-            const kind = list[round];
-            if (kind !== undefined) together.set(kind.logRun, [...(together.get(kind.logRun) ?? []), kind.products]);
-          }
-          for (const [logRun, sums] of together) ring.kernels.multiplySums(sums, round > 0, logRun);
-        }
-        for (const { sum } of rows) {
+        for (const row of rows) {
           taken++;
-          yield sum;
+          yield row;
         }
       } finally {
-        for (const { sum } of rows.slice(taken)) sum[Symbol.dispose]();
+        for (const row of rows.slice(taken)) row[Symbol.dispose]();
       }
     }
     return undefined;
-  }
-
-  /** The products of a giant step, by the runs of their plaintexts. */
-  #productsByRun(
-    giant: number,
-    rotations: HoistedRotations,
-    dst: readonly [Limbs, Limbs],
-  ): { readonly logRun: number; readonly products: ProductSums }[] {
-    const byRun = new Map<number, { a: Limbs[]; b0: Limbs[]; b1: Limbs[] }>();
-    for (const { baby, plaintext } of this.#rows.get(giant) as readonly Term[]) {
-      const group = byRun.get(plaintext.logRun) ?? { a: [], b0: [], b1: [] };
-      const { parts } = rotations.get(baby);
-      group.a.push(plaintext.poly);
-      group.b0.push(parts[0]);
-      group.b1.push(parts[1]);
-      byRun.set(plaintext.logRun, group);
-    }
-    return [...byRun].map(([logRun, { a, b0, b1 }]) => ({ logRun, products: { dst, a, b: [b0, b1] } }));
   }
 
   [Symbol.dispose](): void {

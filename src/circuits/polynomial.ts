@@ -17,7 +17,7 @@ export class ChebyshevBasis implements Disposable {
     this.#evaluator = evaluator;
     this.#powers.set(
       1,
-      us.map((u) => u.clone()),
+      us.map((u) => evaluator.copy(u)),
     );
   }
 

@@ -6,12 +6,21 @@ import type { Poly } from "../ring/poly.ts";
 import { requireDegree, requireLevel, requireSameScale, requireScaleRatio } from "./checks.ts";
 import { Ciphertext, type Plaintext } from "./ciphertext.ts";
 import type { Context } from "./context.ts";
+import { type EncodeOptions, Encoder, type SlotVector } from "./encoder.ts";
+import { type PlainTerm, scaleOfTerms, sumPlain } from "./plain-sums.ts";
 
 export class Arithmetic {
   readonly context: Context;
+  readonly #encoder: Encoder;
 
   constructor(context: Context) {
     this.context = context;
+    this.#encoder = new Encoder(context);
+  }
+
+  /** See {@link Encoder.encode}. */
+  encode(values: SlotVector, options: EncodeOptions = {}): Plaintext {
+    return this.#encoder.encode(values, options);
   }
 
   /** a + b at the lower of the two levels. Throws `scale` when their scales differ. */
@@ -186,6 +195,20 @@ export class Arithmetic {
   }
 
   /**
+   * Σ a·plaintext at the plaintexts' level, not rescaled, in one pass. Plaintexts are encoded for products, at one level
+   * that no `a` is below.
+   */
+  plainSum(terms: readonly PlainTerm<Ciphertext>[]): Ciphertext {
+    const [[, { level }]] = terms as [PlainTerm<Ciphertext>];
+    const { ring, parameters } = this.context;
+    const moduli = parameters.moduli(level);
+    const scale = scaleOfTerms(terms);
+    const into = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;
+    sumPlain(this.#kernels, [{ into, terms }]);
+    return new Ciphertext(into, level, scale, Math.max(...terms.map(([{ slots }]) => slots)));
+  }
+
+  /**
    * Tensor product without relinearisation: a degree-2 ciphertext at the lower level, times a
    * small integer factor at no cost.
    */
@@ -235,6 +258,11 @@ export class Arithmetic {
     const kept = parameters.limbs(level);
     const parts = a.parts.map((part) => ring.divide(part.limbs(0, kept), part.limbs(kept)));
     return new Ciphertext(parts, level, a.scale / parameters.levelModulus(a.level), a.slots);
+  }
+
+  /** The same ciphertext in fresh memory. */
+  copy(a: Ciphertext): Ciphertext {
+    return this.dropLevel(a, a.level);
   }
 
   /** The same ciphertext at a lower level: limbs are dropped, the scale stays. */

@@ -24,6 +24,8 @@ import {
   modDownRescale,
 } from "./key-switch.ts";
 import type { KeyName } from "./keys.ts";
+import { raise } from "./mod-raise.ts";
+import { type PlainTerm, scaleOfTerms, sumPlain } from "./plain-sums.ts";
 
 export { scaleTolerance } from "./checks.ts";
 export { ExtendedCiphertext, Hoisted, type HoistOptions } from "./extended.ts";
@@ -191,6 +193,34 @@ export class Evaluator extends Arithmetic {
     return new ExtendedCiphertext([a.parts[0].clone(), a.parts[1].clone()], a.level, a.scale, a.slots);
   }
 
+  /** Zero over QP, to accumulate into. */
+  zeroExtended(level: number, scale: number, slots: number): ExtendedCiphertext {
+    const { ring, parameters } = this.context;
+    const moduli = parameters.extendedModuli(level);
+    return new ExtendedCiphertext([ring.zero(moduli, "ntt"), ring.zero(moduli, "ntt")], level, scale, slots);
+  }
+
+  /** into += a over QP, at one level. */
+  addExtended(into: ExtendedCiphertext, a: ExtendedCiphertext): void {
+    for (const k of [0, 1] as const) this.#kernels.add(into.parts[k], into.parts[k], a.parts[k]);
+  }
+
+  /** {@link plainSum} of ciphertexts over QP, several sums of one level: operands that they share are read once. */
+  plainSums(sums: readonly (readonly PlainTerm<ExtendedCiphertext>[])[]): ExtendedCiphertext[] {
+    const { ring, parameters } = this.context;
+    const results = sums.map((terms) => {
+      const [[{ slots }, { level }]] = terms as [PlainTerm<ExtendedCiphertext>];
+      const moduli = parameters.extendedModuli(level);
+      const parts = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;
+      return new ExtendedCiphertext(parts, level, scaleOfTerms(terms), slots);
+    });
+    sumPlain(
+      this.#kernels,
+      sums.map((terms, i) => ({ into: (results[i] as ExtendedCiphertext).parts, terms })),
+    );
+    return results;
+  }
+
   /** P·a over QP, at `level`, at most a.level. */
   extend(a: Ciphertext, level: number = a.level): ExtendedCiphertext {
     const { ring, parameters } = this.context;
@@ -244,8 +274,22 @@ export class Evaluator extends Arithmetic {
 
   #accumulate(into: ExtendedCiphertext, a: ExtendedCiphertext | Ciphertext): void {
     using extended = a instanceof Ciphertext ? this.extend(a) : undefined;
-    const { parts } = extended ?? (a as ExtendedCiphertext);
-    for (const k of [0, 1] as const) this.#kernels.add(into.parts[k], into.parts[k], parts[k]);
+    this.addExtended(into, extended ?? (a as ExtendedCiphertext));
+  }
+
+  /**
+   * ModRaise: a ciphertext at level 0 read as one at the highest level, under the same secret. Its phase becomes the
+   * message plus q0 times a small integer polynomial I, |I| ≤ K with overwhelming probability when the secret is
+   * sparse: the ciphertext goes through an ephemeral sparse secret for it (Bossuat, Troncoso-Pastoriza, Hubaux, eprint
+   * 2022/024).
+   */
+  modRaise(a: Ciphertext): Ciphertext {
+    const { parameters } = this.context;
+    const top = parameters.maximumLevel;
+    using sparse = this.switchKey(a, "dense-to-sparse");
+    using part0 = raise(this.context, sparse.parts[0] as Poly, parameters.moduli(top));
+    using part1 = raise(this.context, sparse.parts[1] as Poly, parameters.extendedModuli(top));
+    return this.#switchSmall(new Ciphertext([part0], top, a.scale, a.slots), part1, "sparse-to-dense");
   }
 
   /**
@@ -254,7 +298,7 @@ export class Evaluator extends Arithmetic {
    * so there is no ModUp.
    * @param extended the second part over QP
    */
-  switchSmall(a: Ciphertext, extended: Poly, name: KeyName): Ciphertext {
+  #switchSmall(a: Ciphertext, extended: Poly, name: KeyName): Ciphertext {
     const key = this.#key(name, a.level);
     const ranges = this.context.parameters.digitsAt(a.level);
     const decomposed = new Decomposed(

@@ -25,6 +25,7 @@ export {
 } from "./key-store.ts";
 export { type EvaluationKey, type KeyName, keyModuli, type PublicKey, SecretKey } from "./keys.ts";
 export { type BootstrappingSpec, Parameters, type ParametersSpec } from "./parameters.ts";
+export type { PlainTerm } from "./plain-sums.ts";
 export { type Preset, type PresetName, preset, presets } from "./presets.ts";
 export { describeSecret, maximumLogQP, requireSecure, type SecretDistribution } from "./security.ts";
 export { rotationGroup, stageTwiddle } from "./special-fft.ts";

@@ -21,7 +21,6 @@ import { type EvalModPlan, evalModPlan } from "../approximation/index.ts";
 import { type LinearTransform, transformRotations } from "../linear-transform.ts";
 import { evaluateSines } from "./eval-mod.ts";
 import { bootstrapLevels } from "./levels.ts";
-import { modRaise } from "./mod-raise.ts";
 import { toCoefficients, toSlots } from "./transforms.ts";
 import { Unpacking } from "./unpack.ts";
 
@@ -206,7 +205,7 @@ export class Bootstrapper implements Disposable {
       );
     }
     using low = applyAll(evaluator, a, this.#toCoefficients);
-    let raised = modRaise(evaluator, low);
+    let raised = evaluator.modRaise(low);
     for (let steps = this.slots; steps < parameters.maximumSlots; steps *= 2) {
       using partial = raised;
       using rotated = evaluator.rotate(partial.view({ slots: parameters.maximumSlots }), steps);

@@ -105,13 +105,13 @@ export function fakeExtended(
   }
   const total = keep(environment.zeroExtended(level, 1));
   if (form === "zero") return total;
-  environment.addExtended(total, fakeExtended(environment, form === "total" ? "product" : "lifted", level, keep));
+  evaluator.addExtended(total, fakeExtended(environment, form === "total" ? "product" : "lifted", level, keep));
   return total;
 }
 
 /** A unit at a level; rotations by `step`. */
 export function unit(environment: Environment, name: UnitName, level: number, step: number): Prepare {
-  const { evaluator, encoder, geometry, slots } = environment;
+  const { evaluator, geometry, slots } = environment;
   const { context } = evaluator;
   const { kernels } = context.ring;
   const zero = (keep: Keep): Ciphertext => keep(fake(environment, level));
@@ -122,7 +122,7 @@ export function unit(environment: Environment, name: UnitName, level: number, st
       const [{ parts: into }, { parts }] = [extended(sum, keep), extended(operand, keep)];
       return () => {
         const values = new Float64Array(geometry.lanes).fill(1);
-        using plaintext = encoder.encode(values, { level, use: "product", extended: true });
+        using plaintext = evaluator.encode(values, { level, use: "product", extended: true });
         kernels.multiplySums(
           [{ dst: into, a: [plaintext.poly], b: parts.map((part) => [part]) }],
           true,
@@ -188,12 +188,12 @@ export function unit(environment: Environment, name: UnitName, level: number, st
     case "add-extended":
       return (keep) => {
         const [into, a] = [extended("total", keep), extended("product", keep)];
-        return () => environment.addExtended(into, a);
+        return () => evaluator.addExtended(into, a);
       };
     case "add-lifted":
       return (keep) => {
         const [into, a] = [extended("lifted-total", keep), extended("lifted", keep)];
-        return () => environment.addExtended(into, a);
+        return () => evaluator.addExtended(into, a);
       };
     case "accumulate-rotated":
       return (keep) => {
@@ -232,7 +232,7 @@ export function unit(environment: Environment, name: UnitName, level: number, st
         const { parts } = zero(keep);
         return () => {
           const values = new Float64Array(geometry.lanes).fill(1);
-          using plaintext = encoder.encode(values, { level, use: "product" });
+          using plaintext = evaluator.encode(values, { level, use: "product" });
           kernels.multiplySums(
             [{ dst: into, a: [plaintext.poly], b: parts.map((part) => [part]) }],
             true,
@@ -243,14 +243,14 @@ export function unit(environment: Environment, name: UnitName, level: number, st
     case "mask":
       return () => {
         const values = new Float64Array(maskLength(environment)).fill(1);
-        return () => encoder.encode(values, { level, use: "product" }).dispose();
+        return () => evaluator.encode(values, { level, use: "product" }).dispose();
       };
     case "masked-term":
       return (keep) => {
         const [into, a] = [zero(keep).parts as [Poly, Poly], zero(keep).parts as [Poly, Poly]];
         const values = new Float64Array(maskLength(environment)).fill(1);
-        const { poly, logRun } = keep(encoder.encode(values, { level, use: "product" }));
-        return () => kernels.multiplySumPair(into[0], into[1], [poly], [a[0]], [a[1]], true, logRun);
+        const { poly, logRun } = keep(evaluator.encode(values, { level, use: "product" }));
+        return () => kernels.multiplySums([{ dst: into, a: [poly], b: [[a[0]], [a[1]]] }], true, logRun);
       };
   }
 }

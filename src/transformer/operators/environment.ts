@@ -1,13 +1,12 @@
 /** What encrypted operators work with, and the slot patterns they share. */
 import type { Bootstrapper } from "../../circuits/index.ts";
-import { Ciphertext, Encoder, type Evaluator, ExtendedCiphertext } from "../../ckks/index.ts";
+import { Ciphertext, type Evaluator, ExtendedCiphertext } from "../../ckks/index.ts";
 import type { Geometry } from "../../program/index.ts";
 import type { Poly } from "../../ring/poly.ts";
 import type { PartialSum } from "./sum.ts";
 
 export class Environment {
   readonly evaluator: Evaluator;
-  readonly encoder: Encoder;
   readonly geometry: Geometry;
   /** Real tokens. */
   readonly length: number;
@@ -15,7 +14,6 @@ export class Environment {
 
   constructor(evaluator: Evaluator, geometry: Geometry, length: number, bootstrapper?: Bootstrapper) {
     this.evaluator = evaluator;
-    this.encoder = new Encoder(evaluator.context);
     this.geometry = geometry;
     this.length = length;
     this.bootstrapper = bootstrapper;
@@ -45,7 +43,7 @@ export class Environment {
       const rotated = evaluator.rotateExtended(hoisted, step);
       if (sum === undefined) sum = rotated;
       else {
-        this.addExtended(sum, rotated);
+        evaluator.addExtended(sum, rotated);
         rotated[Symbol.dispose]();
       }
     }
@@ -55,7 +53,7 @@ export class Environment {
 
   /** Σ of rotations by 0, step, 2·step, …, (count − 1)·step; count is a power of two. Four at a time share a ModUp. */
   sumWindow(a: Ciphertext, step: number, count: number): Ciphertext {
-    let sum = a.clone();
+    let sum = this.evaluator.copy(a);
     let done = 1;
     while (done < count) {
       const radix = Math.min(4, count / done);
@@ -69,17 +67,9 @@ export class Environment {
     return sum;
   }
 
-  /** into += a over QP. */
-  addExtended(into: ExtendedCiphertext, a: ExtendedCiphertext): void {
-    const { kernels } = this.evaluator.context.ring;
-    for (const k of [0, 1] as const) kernels.add(into.parts[k], into.parts[k], a.parts[k]);
-  }
-
   /** Zero over QP. */
   zeroExtended(level: number, scale: number): ExtendedCiphertext {
-    const { ring, parameters } = this.evaluator.context;
-    const moduli = parameters.extendedModuli(level);
-    return new ExtendedCiphertext([ring.zero(moduli, "ntt"), ring.zero(moduli, "ntt")], level, scale, this.slots);
+    return this.evaluator.zeroExtended(level, scale, this.slots);
   }
 
   /** Two polynomials of zeros over Q. */
@@ -109,14 +99,14 @@ export class Environment {
   multiplyVector(a: Ciphertext, values: Float64Array): Ciphertext {
     const { evaluator } = this;
     const scale = (this.scale * evaluator.context.parameters.levelModulus(a.level)) / a.scale;
-    using plaintext = this.encoder.encode(values, { level: a.level, scale, use: "product" });
+    using plaintext = this.evaluator.encode(values, { level: a.level, scale, use: "product" });
     using product = evaluator.multiplyPlain(a, plaintext);
     return evaluator.rescale(product);
   }
 
   /** a + values. */
   addVector(a: Ciphertext, values: Float64Array): Ciphertext {
-    using plaintext = this.encoder.encode(values, { level: a.level, scale: a.scale });
+    using plaintext = this.evaluator.encode(values, { level: a.level, scale: a.scale });
     return this.evaluator.addPlain(a, plaintext);
   }
 

@@ -3,8 +3,6 @@
  * way, each giant step's sum is rotated back once over QP, the groups are summed at last.
  */
 import type { Ciphertext, ExtendedCiphertext, Plaintext } from "../../../ckks/index.ts";
-import { Ciphertext as Sum } from "../../../ckks/index.ts";
-import type { Limbs } from "../../../kernels/index.ts";
 import { type DenominatorsOperation, diagonalCount, groupsOf, type Part, range } from "../../../program/index.ts";
 import type { Environment } from "../environment.ts";
 import { PartialSum } from "../sum.ts";
@@ -20,11 +18,9 @@ export function denominatorSums(
   part: Part,
 ): PartialSum[] {
   const { evaluator, geometry } = environment;
-  const { ring, parameters } = evaluator.context;
   const level = operation.level as number;
   const count = diagonalCount(geometry);
   const rows = byGiant(environment, part.summed ?? range(count));
-  const moduli = parameters.moduli(level);
   return (part.outputs[0] as readonly number[]).map((queryBlock) => {
     const masks = new Map<string, Plaintext>();
     let total: ExtendedCiphertext | undefined;
@@ -34,29 +30,12 @@ export function denominatorSums(
         const key = `${keyBlock} ${baby}`;
         const mask = masks.get(key) ?? encodeMask(environment, operation, keyBlock, baby, a, level);
         masks.set(key, mask);
-        return { a, mask };
+        return [a, mask] as const;
       });
-      const first = terms[0] as (typeof terms)[number];
-      const limb = (k: 0 | 1): Limbs[] =>
-        terms.map(({ a }) => (a.parts[k] as NonNullable<(typeof a.parts)[0]>).limbs(0, moduli.length));
-      using sum = new Sum(
-        [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")],
-        level,
-        first.a.scale * first.mask.scale,
-        environment.slots,
-      );
-      ring.kernels.multiplySumPair(
-        sum.parts[0] as Limbs,
-        sum.parts[1] as Limbs,
-        terms.map(({ mask }): Limbs => mask.poly),
-        limb(0),
-        limb(1),
-        false,
-        first.mask.logRun,
-      );
+      using sum = evaluator.plainSum(terms);
       total ??= environment.zeroExtended(level, sum.scale);
       using extended = giant === 0 ? evaluator.extend(sum) : rotated(environment, sum, giant * giantStep(geometry));
-      environment.addExtended(total, extended);
+      evaluator.addExtended(total, extended);
     }
     for (const mask of masks.values()) mask.dispose();
     const { parts, scale } = total as ExtendedCiphertext;
@@ -98,5 +77,9 @@ function encodeMask(
 ): Plaintext {
   const factors = (operation.headFactors as readonly number[]).map((factor) => factor * operation.factor);
   const scale = (environment.scale * environment.evaluator.context.parameters.levelModulus(level)) / a.scale;
-  return environment.encoder.encode(keyWeights(environment, keyBlock, factors, baby), { level, scale, use: "product" });
+  return environment.evaluator.encode(keyWeights(environment, keyBlock, factors, baby), {
+    level,
+    scale,
+    use: "product",
+  });
 }

@@ -303,10 +303,10 @@ class RowProducts {
     return (this.#plaintexts[0] as Plaintext).logRun;
   }
 
-  add({ encoder }: Environment, values: Float64Array, rotated: Rotated, scale: number): void {
+  add({ evaluator }: Environment, values: Float64Array, rotated: Rotated, scale: number): void {
     const { row } = this;
     const options = { level: row.level, scale: row.scale / scale, use: "product", extended: this.#extended } as const;
-    this.#plaintexts.push(encoder.encode(values, options));
+    this.#plaintexts.push(evaluator.encode(values, options));
     this.#rotated.push(rotated);
   }
 

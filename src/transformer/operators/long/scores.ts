@@ -119,7 +119,7 @@ export function turned(
   const results = operands.map(() => new Map<number, Ciphertext>());
   const hoisted = multiples.every((k) => k === 0) ? [] : low.map((a) => evaluator.hoist(a));
   for (const k of multiples) {
-    const rotations = k === 0 ? low.map((a) => a.clone()) : evaluator.rotateHoistedTogether(hoisted, k * step);
+    const rotations = k === 0 ? low.map((a) => evaluator.copy(a)) : evaluator.rotateHoistedTogether(hoisted, k * step);
     for (const [i, rotation] of rotations.entries()) results[i]?.set(k, rotation);
   }
   for (const one of [...hoisted, ...low]) one[Symbol.dispose]();

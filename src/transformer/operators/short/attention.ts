@@ -5,8 +5,7 @@
  * the softmax, whose polynomials cost per ciphertext.
  */
 import { HoistedRotations } from "../../../circuits/index.ts";
-import type { Ciphertext, Plaintext } from "../../../ckks/index.ts";
-import type { Limbs } from "../../../kernels/index.ts";
+import type { Ciphertext, ExtendedCiphertext, Plaintext } from "../../../ckks/index.ts";
 import {
   type DenominatorsOperation,
   type ExpandOperation,
@@ -22,7 +21,7 @@ const productsAtOnce = 16;
 /** `single` → `replicated`. */
 export function replicate(environment: Environment, a: Ciphertext): Ciphertext {
   const { lanes, width } = environment.geometry;
-  return lanes === width ? a.clone() : environment.sumRotations(a, copies(lanes / width, -width));
+  return lanes === width ? environment.evaluator.copy(a) : environment.sumRotations(a, copies(lanes / width, -width));
 }
 
 /** Score ciphertexts `wanted`; depth 3: product, packing, mask. */
@@ -83,17 +82,9 @@ export function expand(
       blockMask(environment, block, size, operation.factor, level, scale, true),
     );
     const results = here.map((j, place) => {
-      using sum = environment.zeroExtended(level, filled.scale * scale);
-      const rotated = masks.map((_, block) => rotations.get((j - block) * size));
-      evaluator.context.ring.kernels.multiplySumPair(
-        sum.parts[0],
-        sum.parts[1],
-        masks.map((mask): Limbs => mask.poly),
-        rotated.map((x): Limbs => x.parts[0]),
-        rotated.map((x): Limbs => x.parts[1]),
-        false,
-        (masks[0] as Plaintext).logRun,
-      );
+      const terms = masks.map((mask, block) => [rotations.get((j - block) * size), mask] as const);
+      const [total] = evaluator.plainSums([terms]);
+      using sum = total as ExtendedCiphertext;
       const next = here[place + 1] ?? Number.POSITIVE_INFINITY;
       for (let turn = j - blocks + 1; turn <= j && turn < next - blocks + 1; turn++) rotations.release(turn * size); // no later block reads it
       return evaluator.modDownRescale(sum);
@@ -174,7 +165,7 @@ export function keyMask(environment: Environment, part: number, headFactors: rea
  */
 function pack(environment: Environment, products: readonly Ciphertext[], size: number): Ciphertext {
   const { evaluator } = environment;
-  const { ring, parameters } = evaluator.context;
+  const { parameters } = evaluator.context;
   const blocks = products.length;
   const first = products[0] as Ciphertext;
   const { level } = first;
@@ -186,25 +177,17 @@ function pack(environment: Environment, products: readonly Ciphertext[], size: n
   for (let turn = 1 - blocks; turn < blocks; turn++) {
     // Block j takes what stands in block j + turn of product j.
     const used = products.map((_, j) => j).filter((j) => j + turn >= 0 && j + turn < blocks);
-    const moduli = parameters.moduli(level);
-    using inner = evaluator.zero(level, first.scale * scale, environment.slots);
-    ring.kernels.multiplySumPair(
-      { address: inner.parts[0]?.address as number, moduli },
-      { address: inner.parts[1]?.address as number, moduli },
-      used.map((j): Limbs => (masks[j + turn] as Plaintext).poly),
-      used.map((j): Limbs => products[j]?.parts[0] as Limbs),
-      used.map((j): Limbs => products[j]?.parts[1] as Limbs),
-      false,
-      (masks[0] as Plaintext).logRun,
+    using inner = evaluator.plainSum(
+      used.map((j) => [products[j] as Ciphertext, masks[j + turn] as Plaintext] as const),
     );
     if (turn === 0) {
       using lifted = evaluator.extend(inner);
-      environment.addExtended(total, lifted);
+      evaluator.addExtended(total, lifted);
       continue;
     }
     using hoisted = evaluator.hoist(inner);
     using rotated = evaluator.rotateExtended(hoisted, turn * size);
-    environment.addExtended(total, rotated);
+    evaluator.addExtended(total, rotated);
   }
   for (const mask of masks) mask.dispose();
   return evaluator.modDownRescale(total);
@@ -224,7 +207,7 @@ function blockMask(
   const values = environment.lanes((lane) =>
     isUsedLane(environment, lane) && Math.floor((lane % headSize) / size) === block ? factor : 0,
   );
-  return environment.encoder.encode(values, { level, scale, use: "product", extended });
+  return environment.evaluator.encode(values, { level, scale, use: "product", extended });
 }
 
 /** Group g holds the features of token t + g; 1 level-preserving sum of rotations. */
@@ -232,13 +215,15 @@ function offsetCopies(environment: Environment, a: Ciphertext, level: number): C
   const { lanes, width } = environment.geometry;
   using at = environment.at(a, level);
   const groups = groupsOf(environment.geometry);
-  return groups === 1 ? at.clone() : environment.sumRotations(at, copies(groups, lanes - width));
+  return groups === 1 ? environment.evaluator.copy(at) : environment.sumRotations(at, copies(groups, lanes - width));
 }
 
 /** The same features in every group that is used. */
 function replicateGroups(environment: Environment, a: Ciphertext): Ciphertext {
   const groups = groupsOf(environment.geometry);
-  return groups === 1 ? a.clone() : environment.sumRotations(a, copies(groups, -environment.geometry.width));
+  return groups === 1
+    ? environment.evaluator.copy(a)
+    : environment.sumRotations(a, copies(groups, -environment.geometry.width));
 }
 
 /** Sums the groups into the first; others are undefined. */

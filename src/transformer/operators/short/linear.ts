@@ -116,10 +116,10 @@ function accumulate(
     evaluator.context,
     { slots: environment.slots, diagonals: matrix.vectors },
     level,
-    { scale, babySteps },
+    { scale, babySteps, encoder: evaluator },
   );
   using product = transform.applyRotations(evaluator, operand);
-  environment.addExtended(total, product);
+  evaluator.addExtended(total, product);
 }
 
 /** One number for all layers of a width, so that they share rotation keys; baby steps are the cheaper ones. */
