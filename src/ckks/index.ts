@@ -1,7 +1,7 @@
 /** RNS-CKKS: parameters, encoding, keys, encryption, evaluation. */
 export { Ciphertext, Plaintext } from "./ciphertext.ts";
 export { Context } from "./context.ts";
-export { type ComplexVector, type EncodeOptions, Encoder, type SlotVector } from "./encoder.ts";
+export { type ComplexVector, type EncodeOptions, Encoder, isComplex, type SlotVector } from "./encoder.ts";
 export { Decryptor, Encryptor } from "./encryptor.ts";
 export { Evaluator, ExtendedCiphertext, Hoisted, type HoistOptions, scaleTolerance } from "./evaluator.ts";
 export { conjugationElement, reducedSteps, rotationElement } from "./galois.ts";
@@ -23,6 +23,7 @@ export {
   type LoadedKey,
   residentKeyBytes,
 } from "./key-store.ts";
+export { Decomposed } from "./key-switch.ts";
 export { type EvaluationKey, type KeyName, keyModuli, type PublicKey, SecretKey } from "./keys.ts";
 export { type BootstrappingSpec, Parameters, type ParametersSpec } from "./parameters.ts";
 export type { PlainTerm } from "./plain-sums.ts";

@@ -35,8 +35,8 @@ export interface CutSetting {
   readonly program: Program;
   readonly parameters: Parameters;
   readonly machine: Machine;
-  /** Transforms of the parameters, from which those of every rank are laid out; absent without bootstraps. */
-  readonly bootstrapper: Bootstrapper | undefined;
+  /** Costs of whole ciphertexts. */
+  readonly whole: OperationCosts;
 }
 
 /** Costs of parts of one program's operations under one sharding. */
@@ -47,10 +47,10 @@ export class CutCosts {
   /** By shape, level and part: layers repeat. */
   readonly #known = new Map<string, CutCost>();
 
-  /** @throws AegisError `plan` for a number of devices that the sharding cannot have */
   #rank: OperationCosts | undefined;
   #least: LeastCut | undefined;
 
+  /** @throws AegisError `plan` for a number of devices that the sharding cannot have */
   constructor(setting: CutSetting, sharding: ShardingName, devices: number) {
     checkRanks({ name: sharding, chain: setting.parameters }, devices);
     this.#setting = setting;
@@ -66,14 +66,10 @@ export class CutCosts {
     return cost;
   }
 
-  /**
-   * Seconds, computing and sending, that a part takes at least.
-   *
-   * @param whole costs of whole ciphertexts, by prime
-   */
-  least(operation: Operation, part: Part, whole: OperationCosts): number {
+  /** Seconds, computing and sending, that a part takes at least. */
+  least(operation: Operation, part: Part): number {
+    const { parameters, machine, whole } = this.#setting;
     const counts = whole.byPrime(operation, part);
-    const { parameters, machine } = this.#setting;
     this.#least ??= new LeastCut(this.#sharding, parameters, this.#devices, machine);
     return counts === undefined ? 0 : this.#least.of(counts);
   }
@@ -98,20 +94,25 @@ export class CutCosts {
    */
   #first(): OperationCosts {
     if (this.#rank !== undefined) return this.#rank;
-    const { program, parameters, bootstrapper } = this.#setting;
+    const { program, parameters, whole } = this.#setting;
     const communicator = new CountingCommunicator(0, this.#devices);
     const inner = new NullBackend();
     const sharding = { name: this.#sharding, chain: parameters };
-    // Sums over gadget digits never lie as what is stored.
-    const repeats = this.#sharding === "limb-oa" ? {} : { repeats: new Repeats(inner, communicator) };
+    // Sums over gadget digits never lie as what is stored: nothing costs the same everywhere, and all of it has to run.
+    const runs = this.#sharding === "limb-oa";
+    const repeats = runs ? {} : { repeats: new Repeats(inner, communicator) };
     const context = new Context(parameters, shardedBackend(inner, communicator, sharding, repeats));
-    const own = bootstrapper && new Bootstrapper(context, slotsOf(program.geometry), bootstrapper);
+    const { traces } = whole;
+    const own =
+      runs && traces.bootstrapper !== undefined
+        ? new Bootstrapper(context, slotsOf(program.geometry), traces.bootstrapper)
+        : undefined;
     const meter = (): number[] => {
       const { bytesOfAll, bytesByRank, calls } = communicator;
       const collectives = collectiveNames.reduce((sum, name) => sum + calls[name], 0);
       return [...collectiveNames.map((name) => bytesOfAll[name]), inner.calls, collectives, ...bytesByRank];
     };
-    this.#rank = new OperationCosts(context, inner, program, own, { meter });
+    this.#rank = new OperationCosts(context, inner, program, own, { meter, traces });
     return this.#rank;
   }
 }

@@ -28,6 +28,7 @@ import {
   executeOperation,
   giantStep,
   hoistsAtOnce,
+  isSumming,
   type OperationCosts,
   RecordingKeys,
 } from "../transformer/index.ts";
@@ -47,8 +48,7 @@ export class Samples {
   readonly #program: Program;
   readonly #context: Context;
   readonly #backend: NullBackend;
-  readonly #bootstrapper: Bootstrapper | undefined;
-  readonly #costs: OperationCosts | undefined;
+  readonly #costs: OperationCosts;
   readonly #known = new Map<string, Sample>();
   /** Bytes of the plaintexts of bootstrapping's transforms, which stay. */
   readonly transformBytes: number;
@@ -56,27 +56,29 @@ export class Samples {
   /**
    * @param context over `backend`, in which nothing but the bootstrapper's transforms lies yet
    * @param bootstrapper its transforms are not counted as workspace
-   * @param costs told the work of whole operations that are run here
+   * @param costs prices of calls, and traces, of the same program
    */
   constructor(
     program: Program,
     context: Context,
     backend: NullBackend,
     bootstrapper: Bootstrapper | undefined,
-    costs?: OperationCosts,
+    costs: OperationCosts,
   ) {
     this.#costs = costs;
     this.#program = program;
     this.#context = context;
     this.#backend = backend;
-    this.#bootstrapper = bootstrapper;
     this.transformBytes = bootstrapper === undefined ? 0 : backend.memory().used;
   }
 
   of(operation: Operation): Sample {
     const key = this.#key(operation);
     let sample = this.#known.get(key);
-    if (sample === undefined) this.#known.set(key, (sample = this.#run(operation)));
+    if (sample === undefined) {
+      sample = isSumming(this.#program, operation) ? this.#run(operation) : this.#trace(operation);
+      this.#known.set(key, sample);
+    }
     return sample;
   }
 
@@ -87,19 +89,21 @@ export class Samples {
     return `bootstrap ${first.length} of ${operation.outputs.length}`;
   }
 
+  #trace(operation: Operation): Sample {
+    const part = samplePart(this.#program, operation);
+    const { keys, bytes } = this.#costs.sample(operation, part);
+    return { keys, workspace: bytes, results: part.outputs.map(({ length }) => length), giants: 0 };
+  }
+
+  /** Sums of the long layout, which are not told to evaluators alone. */
   #run(operation: Operation): Sample {
     const keys = new RecordingKeys(this.#context, this.#backend);
-    const { geometry, length, tensors } = this.#program;
-    const environment = new Environment(
-      new Evaluator(this.#context, keys),
-      geometry,
-      length,
-      operation.kind === "bootstrap" ? this.#bootstrapper : undefined,
-    );
+    const { geometry, length } = this.#program;
+    const environment = new Environment(new Evaluator(this.#context, keys), geometry, length);
     const part = samplePart(this.#program, operation);
     const reads = readsOf(this.#program, operation, part);
     const inputs = operation.inputs.map((name, i) => {
-      const tensor = tensors[name] as Tensor;
+      const tensor = this.#program.tensors[name] as Tensor;
       const list: (Ciphertext | undefined)[] = new Array(ciphertextsOf(tensor));
       for (const number of reads[i] as number[]) list[number] = this.#fake(tensor);
       return list;
@@ -107,11 +111,8 @@ export class Samples {
     const constants = { weights: (linear: Operation, index: number) => emptyWeights(this.#program, linear, index) };
     this.#backend.forgetPeak();
     const before = this.#backend.memory().used;
-    const counted = this.#costs?.counted();
     const results = executeOperation(environment, this.#program, operation, inputs, constants, part);
     const workspace = Math.max(0, this.#backend.memory().peak - before);
-    if (counted !== undefined && operation.inputs.every((name) => tensors[name]?.level === operation.level))
-      this.#costs?.know(operation, part, counted);
     keys.keys(giantKeys(this.#program, operation, this.#context), operation.level as number);
     for (const a of [...inputs, ...results].flat()) a?.dispose();
     keys.dispose();

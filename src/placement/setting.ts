@@ -70,7 +70,7 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
   const bootstrapper = bootstraps ? new Bootstrapper(context, slotsOf(program.geometry)) : undefined;
   const units = new OperationCosts(context, backend, program, bootstrapper, { times });
   const cuts = new Map<string, CutCosts>();
-  const setting = { program, parameters, machine, bootstrapper };
+  const setting = { program, parameters, machine, whole: units };
   const cut = (sharding: ShardingName, devices: number): CutCosts => {
     const key = `${sharding} ${devices}`;
     const costs = cuts.get(key) ?? new CutCosts(setting, sharding, devices);
@@ -90,7 +90,7 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
       cut: ({ operation, sharding, part }, devices) =>
         cut(sharding, devices).of(program.operations[operation] as Operation, part),
       leastOfCut: ({ operation, sharding, part }, devices) =>
-        cut(sharding, devices).least(program.operations[operation] as Operation, part, units),
+        cut(sharding, devices).least(program.operations[operation] as Operation, part),
       compute: (index, phase, part) => {
         const operation = program.operations[index] as Operation;
         const key = `${phase} ${workOf(program, operation)}`;

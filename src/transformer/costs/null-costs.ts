@@ -2,28 +2,22 @@
  * What whole operations of a program cost, in the chunks that one device takes them in: counted on the
  * null backend, once for operations of equal shape.
  */
-import { AegisError } from "../../base/errors.ts";
 import type { Bootstrapper } from "../../circuits/index.ts";
-import { type Ciphertext, type Context, Evaluator } from "../../ckks/index.ts";
+import type { Context } from "../../ckks/index.ts";
 import { emptyWork, type KernelWork, kernelNames, type NullBackend } from "../../kernels/index.ts";
 import type { Operation, Tensor } from "../../program/index.ts";
 import { chunksOf } from "../chunks.ts";
 import type { UnscheduledProgram } from "../graph/index.ts";
-import { refresh } from "../operators/bootstrap.ts";
 import { type CostModel, originOf } from "../schedule.ts";
-import { BlankKeys } from "./blank-keys.ts";
 import { OperationCosts } from "./operation-costs.ts";
 import { type KernelTimes, secondsOf } from "./times.ts";
 
 /** Counts the work of operations of one program on a null backend. */
 export class NullCosts {
-  readonly #backend: NullBackend;
   readonly #context: Context;
   readonly #program: UnscheduledProgram;
-  readonly #bootstrapper: Bootstrapper | undefined;
   readonly #seen = new Map<string, KernelWork>();
   readonly #units: OperationCosts;
-  readonly #bootstraps: Map<number, KernelWork>;
 
   /** @param like costs on the same context of a program whose geometry differs in baby steps alone */
   constructor(
@@ -33,12 +27,15 @@ export class NullCosts {
     bootstrapper: Bootstrapper | undefined,
     like?: NullCosts,
   ) {
-    this.#backend = backend;
     this.#context = context;
     this.#program = program;
-    this.#bootstrapper = bootstrapper;
-    this.#units = new OperationCosts(context, backend, program, bootstrapper, like && { units: like.#units.units });
-    this.#bootstraps = like === undefined ? new Map() : like.#bootstraps;
+    this.#units = new OperationCosts(
+      context,
+      backend,
+      program,
+      bootstrapper,
+      like === undefined ? {} : { like: like.#units },
+    );
   }
 
   /** What operations cost when kernels take these times. */
@@ -63,25 +60,7 @@ export class NullCosts {
 
   /** Kernel work of one bootstrapping of so many ciphertexts. */
   bootstrap(size: 1 | 2): KernelWork {
-    let work = this.#bootstraps.get(size);
-    if (work === undefined) {
-      const bootstrapper = this.#bootstrapper;
-      if (bootstrapper === undefined) throw new AegisError("parameters", "these parameters cannot bootstrap");
-      const evaluator = new Evaluator(this.#context, new BlankKeys(this.#context));
-      const { scale } = this.#context.parameters;
-      const [a, b] = [1, 2].map(() => evaluator.zero(bootstrapper.inputLevel, scale, bootstrapper.slots)) as [
-        Ciphertext,
-        Ciphertext,
-      ];
-      const before = { ...this.#backend.work };
-      const fresh = refresh(bootstrapper, evaluator, a, size === 1 ? undefined : b);
-      const after = this.#backend.work;
-      work = emptyWork();
-      for (const name of kernelNames) work[name] = after[name] - before[name];
-      for (const one of [a, b, ...fresh]) one.dispose();
-      this.#bootstraps.set(size, work);
-    }
-    return work;
+    return this.#units.bootstrap(size);
   }
 
   #count(operation: Operation, level: number): KernelWork {

@@ -1,10 +1,12 @@
 /**
- * Kernel work of operations, or parts of them, without running them ciphertext by ciphertext. In the
+ * Kernel work of operations, or parts of them, without running them ciphertext by ciphertext. Sums of the
  * long layout: units of the operators' code are measured once for each level, and counted by formulas
- * that follow the operators' loops. Short operations are run on the null backend.
+ * that follow the operators' loops. All else is traced once, and its calls are priced at each level.
  */
+import { AegisError } from "../../base/errors.ts";
+import { invariant } from "../../base/validate.ts";
 import type { Bootstrapper } from "../../circuits/index.ts";
-import { type Ciphertext, type Context, reducedSteps } from "../../ckks/index.ts";
+import { type Ciphertext, type Context, Evaluator, type KeyName, reducedSteps } from "../../ckks/index.ts";
 import {
   type CountsByPrime,
   emptyWork,
@@ -37,17 +39,10 @@ import { originOf } from "../schedule.ts";
 import { BlankKeys } from "./blank-keys.ts";
 import { emptyWeights } from "./empty-weights.ts";
 import { LinearCounts } from "./linear-counts.ts";
-import { countingEvaluator, stepClasses } from "./repeating-evaluator.ts";
-import {
-  type ExtendedForm,
-  fake,
-  fakeExtended,
-  type Keep,
-  type Meter,
-  UnitCache,
-  type UnitName,
-  unit,
-} from "./units.ts";
+import { Prices } from "./prices.ts";
+import { stepClasses, type Trace } from "./trace.ts";
+import { Traces } from "./traces.ts";
+import { type ExtendedForm, fake, fakeExtended, type Meter, UnitCache, type UnitName, unit } from "./units.ts";
 
 /** All of an operation, its partial sums alone, or what follows the totals. */
 export type OperationPhase = "whole" | "sums" | "finish";
@@ -57,9 +52,14 @@ export interface OperationCostsOptions {
   readonly meter?: Meter;
   /** Counts work by prime as well, in seconds at these times: see {@link OperationCosts.byPrime}. */
   readonly times?: KernelWork;
-  /** Units of costs on the same context, for a program whose geometry differs in baby steps alone. */
-  readonly units?: UnitCache;
+  /** Costs on the same context, for a program whose geometry differs in baby steps alone. */
+  readonly like?: OperationCosts | undefined;
+  /** Those of costs of the same program on another backend. */
+  readonly traces?: Traces;
 }
+
+/** Makes operands, and returns what works on them. */
+type Prepared = (environment: Environment, operand: (level: number) => Ciphertext) => () => void;
 
 /** Operations' programs: what is needed of them. */
 export type CostedProgram = Pick<Program, "tensors" | "geometry" | "classes" | "output" | "length">;
@@ -67,9 +67,11 @@ export type CostedProgram = Pick<Program, "tensors" | "geometry" | "classes" | "
 export class OperationCosts {
   readonly #program: CostedProgram;
   readonly #environment: Environment;
-  readonly units: UnitCache;
-  /** All that has been counted so far. */
-  readonly counted: Meter;
+  readonly traces: Traces;
+  /** Of calls; undefined where these depend on where they are made, and operators have to run. */
+  readonly prices: Prices | undefined;
+  readonly #units: UnitCache;
+  readonly #priced = new Map<string, Float64Array>();
   readonly #byPrime: WorkByPrime | undefined;
   readonly #metered: boolean;
   readonly #linear = new Map<string, LinearCounts>();
@@ -82,27 +84,30 @@ export class OperationCosts {
     backend: NullBackend,
     program: CostedProgram,
     bootstrapper?: Bootstrapper,
-    { meter, units, times }: OperationCostsOptions = {},
+    { meter, like, times, traces }: OperationCostsOptions = {},
   ) {
     this.#program = program;
-    const evaluator = countingEvaluator(context, new BlankKeys(context, (make) => backend.uncounted(make)));
+    const keys = new BlankKeys(context, (make) => backend.apart(() => backend.uncounted(make)));
+    const evaluator = new Evaluator(context, keys);
     this.#environment = new Environment(evaluator, program.geometry, program.length, bootstrapper);
     this.#metered = meter !== undefined;
     const work = (): number[] => kernelNames.map((name) => backend.work[name]);
     const byPrime = times && new WorkByPrime(context.ring.primes.length, context.parameters, times);
     backend.byPrime = byPrime;
     this.#byPrime = byPrime;
-    this.counted = () => [...work(), ...(meter?.() ?? []), ...(byPrime?.list() ?? [])];
-    this.#size = this.counted().length;
-    this.units = units ?? new UnitCache(this.counted);
+    const counted: Meter = () => [...work(), ...(meter?.() ?? []), ...(byPrime?.list() ?? [])];
+    this.#size = counted().length;
+    this.#units = like === undefined ? new UnitCache(counted) : like.#units;
+    this.prices =
+      like === undefined && Prices.apply(context)
+        ? new Prices(evaluator, backend, counted, times !== undefined)
+        : like?.prices;
+    this.traces = traces ?? like?.traces ?? new Traces(program, context.parameters, bootstrapper);
   }
 
   /** Kernel work at `operation.level`. */
   work(operation: Operation, phase: OperationPhase, part: Part): KernelWork {
-    const total = this.#count(operation, phase, part);
-    const work = emptyWork();
-    for (const [i, name] of kernelNames.entries()) work[name] = total[i] as number;
-    return work;
+    return workOfList(this.#count(operation, phase, part));
   }
 
   /** What the further meter counts of it. */
@@ -120,18 +125,24 @@ export class OperationCosts {
     return kernelNames.reduce((sum, name, i) => sum + (total[i] as number) * times[name], 0);
   }
 
-  /**
-   * Takes what a short operation, on operands at its level, did where it was run for something else.
-   *
-   * @param before what was counted before it ran
-   */
-  know(operation: Operation, part: Part, before: readonly number[]): void {
-    if (this.#program.geometry.layout !== "short" || operation.kind === "bootstrap" || this.#metered) return;
-    const after = this.counted();
-    this.units.know(
-      this.#eachKey(operation, part),
-      Float64Array.from(before, (value, i) => (after[i] as number) - value),
-    );
+  /** Keys that part of an operation asks for (no sum of the long layout), with the highest level of each, and its most bytes. */
+  sample(operation: Operation, part: Part): { keys: Map<KeyName, number>; bytes: number } {
+    invariant(this.prices !== undefined, "samples are of whole ciphertexts");
+    const level = operation.level as number;
+    const run = this.#runOf(operation, part);
+    const trace =
+      operation.kind === "bootstrap"
+        ? this.#traced(`bootstrap ${part.outputs.join("; ")} @${level} → ${operation.target}`, level, run)
+        : this.#traced(this.#eachKey(operation, part), level, run);
+    const keys = new Map([...trace.keys].map(([name, relative]) => [name, level + relative]));
+    return { keys, bytes: this.prices.bytes(trace, level) };
+  }
+
+  /** Kernel work of one bootstrapping of one ciphertext or of a pair, at the lowest level that it takes. */
+  bootstrap(size: 1 | 2): KernelWork {
+    const { bootstrapper } = this.traces;
+    if (bootstrapper === undefined) throw new AegisError("parameters", "these parameters cannot bootstrap");
+    return workOfList(this.#bootstrap(size, bootstrapper.inputLevel));
   }
 
   #count(operation: Operation, phase: OperationPhase, part: Part): Float64Array {
@@ -262,7 +273,7 @@ export class OperationCosts {
   /** A unit; rotations by a step other than 0. */
   #unit(name: UnitName, level: number, steps = 0): Float64Array {
     const kind = this.#metered ? this.#reduced(steps) % stepClasses : 0;
-    return this.units.measure(
+    return this.#units.measure(
       `${name} ${kind} @${level}`,
       unit(this.#environment, name, level, kind === 0 ? stepClasses : kind),
     );
@@ -307,7 +318,7 @@ export class OperationCosts {
   #finish(operation: Operation, o: number, kind: number): Float64Array {
     const level = operation.level as number;
     const kept = (this.#program.tensors[operation.outputs[o] as string] as Tensor).level;
-    return this.units.measure(`finish ${this.#shape(operation)} ${o} ${kind} @${level} → ${kept}`, (keep) => {
+    return this.#units.measure(`finish ${this.#shape(operation)} ${o} ${kind} @${level} → ${kept}`, (keep) => {
       const { ring, parameters } = this.#environment.evaluator.context;
       const { polynomials, extended, level } = sumShape(this.#program, operation, o);
       const parts = extended
@@ -338,25 +349,60 @@ export class OperationCosts {
     const short = this.#program.geometry.layout === "short";
     const measured = short ? part : { outputs: part.outputs.map((indices) => indices.slice(0, 1)) };
     const times = short ? 1 : Math.max(...part.outputs.map((indices) => indices.length));
-    const work = this.units.measure(this.#eachKey(operation, part), (keep) => {
-      const reads = readsOf(this.#program, operation, measured);
+    const key = this.#eachKey(operation, part);
+    add(total, this.#cost(key, key, operation.level as number, this.#runOf(operation, measured)), times);
+  }
+
+  #runOf(operation: Operation, part: Part): Prepared {
+    return (environment, operand) => {
+      const reads = readsOf(this.#program, operation, part);
       const inputs = operation.inputs.map((name, i) => {
         const list: (Ciphertext | undefined)[] = new Array(ciphertextsOf(this.#program.tensors[name] as Tensor));
-        for (const number of reads[i] as number[]) list[number] = this.#fake(operation, keep);
+        for (const number of reads[i] as number[]) list[number] = operand(operation.level as number);
         return list;
       });
       const constants = this.#constants(operation);
       return () => {
-        const results = executeOperation(this.#environment, this.#program, operation, inputs, constants, measured);
+        const results = executeOperation(environment, this.#program, operation, inputs, constants, part);
         for (const a of results.flat()) a.dispose();
       };
+    };
+  }
+
+  /**
+   * What is counted of a body at a level: the prices of its calls, or what it does when it really runs.
+   *
+   * @param key of what is the same at all levels
+   * @param traceKey the same, but with the level where the path depends on it
+   */
+  #cost(key: string, traceKey: string, level: number, prepare: Prepared): Float64Array {
+    const at = `${key} @${level}`;
+    const { prices } = this;
+    if (prices === undefined)
+      return this.#units.measure(at, (keep) =>
+        prepare(this.#environment, (level) => keep(fake(this.#environment, level))),
+      );
+    let known = this.#priced.get(at);
+    if (known === undefined)
+      this.#priced.set(at, (known = prices.total(this.#traced(traceKey, level, prepare), level)));
+    return known;
+  }
+
+  #traced(key: string, level: number, prepare: Prepared): Trace {
+    return this.traces.of(key, level, (environment, evaluator) => {
+      const operands: Ciphertext[] = [];
+      prepare(environment, (level) => {
+        const operand = evaluator.operand(level, environment.slots);
+        operands.push(operand);
+        return operand;
+      })();
+      for (const operand of operands) operand.dispose();
     });
-    add(total, work, times);
   }
 
   #eachKey(operation: Operation, { outputs, summed }: Part): string {
     const detail = this.#program.geometry.layout === "short" ? `${outputs.join(";")} ${summed ?? ""}` : "";
-    return `${this.#shape(operation)} ${detail} @${operation.level}`;
+    return `${this.#shape(operation)} ${detail}`;
   }
 
   /** Every pair that has a ciphertext in the part; those that are kept are brought to the target. */
@@ -376,7 +422,7 @@ export class OperationCosts {
 
   /** Above the lowest level that bootstrapping takes, only forming the pair is more work. */
   #refreshPairs(total: Float64Array, size: number, times: number, level: number): void {
-    const lowest = Math.min(level, this.#environment.bootstrapper?.inputLevel ?? level);
+    const lowest = Math.min(level, this.traces.bootstrapper?.inputLevel ?? level);
     add(total, this.#bootstrap(size, lowest), times);
     if (size === 1 || level === lowest) return;
     add(total, this.#unit("pair", level), times);
@@ -385,18 +431,15 @@ export class OperationCosts {
 
   /** One bootstrapping of one ciphertext or of a pair. */
   #bootstrap(size: number, level: number): Float64Array {
-    return this.units.measure(`bootstrap ${size} @${level}`, (keep) => {
-      const { bootstrapper, evaluator } = this.#environment;
+    const key = `bootstrap ${size}`;
+    return this.#cost(key, `${key} @${level}`, level, (environment, operand) => {
+      const { bootstrapper, evaluator } = environment;
       if (bootstrapper === undefined) return () => undefined;
-      const [a, b] = [keep(fake(this.#environment, level)), keep(fake(this.#environment, level))];
+      const [a, b] = [operand(level), operand(level)];
       return () => {
         for (const fresh of refresh(bootstrapper, evaluator, a, size === 1 ? undefined : b)) fresh.dispose();
       };
     });
-  }
-
-  #fake(operation: Operation, keep: Keep): Ciphertext {
-    return keep(fake(this.#environment, operation.level as number));
   }
 
   #constants(operation: Operation) {
@@ -440,6 +483,12 @@ function rowsOf({ geometry }: Pick<Program, "geometry">, part: Part) {
     else set.add(baby);
   }
   return { giants, babies, products: diagonals.length };
+}
+
+function workOfList(list: Float64Array): KernelWork {
+  const work = emptyWork();
+  for (const [i, name] of kernelNames.entries()) work[name] = list[i] as number;
+  return work;
 }
 
 function add(total: Float64Array, amount: Float64Array, times: number): void {

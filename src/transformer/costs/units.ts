@@ -63,11 +63,6 @@ export class UnitCache {
     return result;
   }
 
-  /** Takes what something else has counted. */
-  know(key: string, amount: Float64Array): void {
-    if (!this.#known.has(key)) this.#known.set(key, amount);
-  }
-
   #run(prepare: Prepare): Float64Array {
     const held: Disposable[] = [];
     const run = prepare((operand) => {

@@ -1,0 +1,186 @@
+/**
+ * What calls of evaluators cost on a device, or on a rank of several: each is made once, for operands of one shape at
+ * one level, on a backend that only counts.
+ */
+import { invariant } from "../../base/validate.ts";
+import {
+  Ciphertext,
+  type Context,
+  Decomposed,
+  type Evaluator,
+  ExtendedCiphertext,
+  Hoisted,
+  Plaintext,
+} from "../../ckks/index.ts";
+import { isSharded, type NullBackend } from "../../kernels/index.ts";
+import { range } from "../../program/index.ts";
+import type { Poly } from "../../ring/poly.ts";
+import { type Call, nameOfCall, nameOfShape, type Operand, type Shape, type Trace } from "./trace.ts";
+import type { Meter } from "./units.ts";
+
+export interface Price {
+  /** How much each number of the meter goes up. */
+  readonly amounts: Float64Array;
+  /** Bytes in use at most during the call, its results among them, beside what was in use before. */
+  readonly bytes: number;
+}
+
+export class Prices {
+  readonly #evaluator: Evaluator;
+  readonly #backend: NullBackend;
+  readonly #meter: Meter;
+  readonly #classes: boolean;
+  readonly #byCall = new Map<Call, (Price | undefined)[]>();
+  readonly #byName = new Map<string, Price>();
+  readonly #operands = new Map<string, Operand>();
+
+  /**
+   * @param evaluator calls are made on it
+   * @param backend what it counts on
+   * @param classes whether rotations by steps of different classes are counted apart
+   */
+  constructor(evaluator: Evaluator, backend: NullBackend, meter: Meter, classes: boolean) {
+    this.#evaluator = evaluator;
+    this.#backend = backend;
+    this.#meter = meter;
+    this.#classes = classes || evaluator.context.exchanges.inTransforms;
+  }
+
+  /**
+   * Whether calls cost the same wherever they are made, which takes results that lie over ranks as if they had been
+   * loaded: sums of which each rank has a share do not.
+   */
+  static apply({ ring, parameters }: Context): boolean {
+    if (!isSharded(ring.kernels)) return true;
+    using zero = ring.zero(parameters.moduli(0), "ntt");
+    return isPlain(zero);
+  }
+
+  /** @param base level that the call's levels count from */
+  of(call: Call, base: number): Price {
+    let byBase = this.#byCall.get(call);
+    if (byBase === undefined) this.#byCall.set(call, (byBase = []));
+    let price = byBase[base];
+    if (price === undefined) {
+      const name = nameOfCall(call, base, this.#classes);
+      price = this.#byName.get(name);
+      if (price === undefined) this.#byName.set(name, (price = this.#measure(call, base)));
+      byBase[base] = price;
+    }
+    return price;
+  }
+
+  /** All calls of a trace at a level. */
+  total({ calls }: Trace, base: number): Float64Array {
+    const total = new Float64Array(this.#meter().length);
+    for (const { call, times } of calls) {
+      const { amounts } = this.of(call, base);
+      for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + times * (amounts[i] as number);
+    }
+    return total;
+  }
+
+  /** Bytes of a trace at a level at its fullest moment, its results among them, besides its operands. */
+  bytes({ moments, sizes }: Trace, base: number): number {
+    const { ring, parameters } = this.#evaluator.context;
+    const bytes = sizes.map(({ logN, extended, level }) => {
+      const moduli = extended ? parameters.extendedModuli(base + level) : parameters.moduli(base + level);
+      return moduli.length * ring.subring(logN).kernels.limbStride;
+    });
+    let most = 0;
+    for (const { call, held } of moments) {
+      const before = held.reduce((sum, count, i) => sum + count * (bytes[i] as number), 0);
+      most = Math.max(most, before + this.of(call, base).bytes);
+    }
+    return most;
+  }
+
+  #measure(call: Call, base: number): Price {
+    const operands = call.operands.map((shape) => this.#operand(shape, base));
+    const levels = call.levels.map((level) => base + level);
+    this.#backend.forgetPeak();
+    const { used } = this.#backend.memory();
+    const before = Float64Array.from(this.#meter());
+    const result = call.run(this.#evaluator, operands, levels);
+    const after = this.#meter();
+    const { peak } = this.#backend.memory();
+    const results = resultsOf(result);
+    for (const operand of [...operands, ...results])
+      invariant(polysOf(operand).every(isPlain), `${call.name} leaves limbs otherwise than others lie`);
+    for (const one of results) one[Symbol.dispose]();
+    const less = call.beyond && this.of(call.beyond, base);
+    return {
+      amounts: before.map((value, i) => (after[i] as number) - value - (less?.amounts[i] ?? 0)),
+      bytes: peak - used,
+    };
+  }
+
+  /** Operands of one shape share their memory, but for those that calls change. */
+  #operand(shape: Shape, base: number): Operand {
+    if (shape.form === "hoisted" && shape.pending) return this.#make(shape, base);
+    const name = nameOfShape(shape, base);
+    let operand = this.#operands.get(name);
+    if (operand === undefined) this.#operands.set(name, (operand = this.#make(shape, base)));
+    return operand;
+  }
+
+  #make(shape: Shape, base: number): Operand {
+    const { context } = this.#evaluator;
+    const { ring, parameters } = context;
+    const { scale, maximumSlots: slots } = parameters;
+    const level = base + shape.level;
+    switch (shape.form) {
+      case "ciphertext": {
+        const moduli = parameters.moduli(level);
+        return new Ciphertext(
+          range(shape.parts).map(() => ring.zero(moduli, "ntt")),
+          level,
+          scale,
+          slots,
+        );
+      }
+      case "extended":
+        return this.#evaluator.zeroExtended(level, scale, slots);
+      case "hoisted": {
+        const of = this.#operand(shape.of, base) as Ciphertext | ExtendedCiphertext;
+        const ranges = parameters.digitsAt(level);
+        const moduli = parameters.extendedModuli(level);
+        // Where transforms are exchanges, none is put off.
+        const pending = shape.pending && !context.exchanges.inTransforms;
+        const digits = ranges.map(() => ring.zero(moduli, "ntt"));
+        const down =
+          of instanceof ExtendedCiphertext && pending ? ring.zero(parameters.moduli(level), "ntt") : undefined;
+        return new Hoisted(
+          of,
+          level,
+          new Decomposed(digits, ranges, pending ? (down ?? of.parts[1]) : undefined),
+          down,
+        );
+      }
+      case "plaintext": {
+        const { logRun, extended, montgomery } = shape;
+        const moduli = extended ? parameters.extendedModuli(level) : parameters.moduli(level);
+        const subring = ring.subring(parameters.logN - logRun);
+        const poly = subring.zero(moduli, "ntt");
+        return new Plaintext({ poly, level, scale, slots: subring.degree / 2, logRun, montgomery, extended });
+      }
+    }
+  }
+}
+
+type Result = Ciphertext | ExtendedCiphertext | Hoisted | Plaintext;
+
+function resultsOf(result: unknown): Result[] {
+  if (result === undefined) return [];
+  return Array.isArray(result) ? (result as Result[]) : [result as Result];
+}
+
+function polysOf(operand: Operand): readonly Poly[] {
+  if (operand instanceof Hoisted) return operand.decomposed.digits;
+  return operand instanceof Plaintext ? [operand.poly] : operand.parts;
+}
+
+function isPlain(poly: Poly): boolean {
+  const { kernels } = poly.ring;
+  return !isSharded(kernels) || kernels.isPlain(poly);
+}
