@@ -105,10 +105,15 @@ export function mergeDiagonals(matrix: DiagonalMatrix): Map<number, ComplexVecto
   return merged;
 }
 
-function addVectors(a: ComplexVector, b: ComplexVector): ComplexVector {
+/** The sum of two vectors, of the longer one's period. */
+export function addVectors(a: ComplexVector, b: ComplexVector): ComplexVector {
   const length = Math.max(a.real.length, b.real.length);
-  const sum = (x: Float64Array, y: Float64Array): Float64Array =>
-    Float64Array.from({ length }, (_, j) => (x[j % x.length] as number) + (y[j % y.length] as number));
+  const sum = (x: Float64Array, y: Float64Array): Float64Array => {
+    const result = new Float64Array(length);
+    const [xMask, yMask] = [x.length - 1, y.length - 1];
+    for (let j = 0; j < length; j++) result[j] = (x[j & xMask] as number) + (y[j & yMask] as number);
+    return result;
+  };
   return { real: sum(a.real, b.real), imaginary: sum(a.imaginary, b.imaginary) };
 }
 

@@ -5,9 +5,12 @@
  * is treated alike.
  */
 import { type ComplexVector, rotationGroup, stageTwiddle } from "../../ckks/index.ts";
-import type { DiagonalMatrix } from "../linear-transform.ts";
+import { addVectors, type DiagonalMatrix } from "../diagonals.ts";
 
-/** Diagonals by signed index; entries whose partner index leaves [0, n) are zero. */
+/**
+ * Diagonals by signed index; entries whose partner index leaves [0, n) are zero. Butterflies of short distances repeat:
+ * their vectors have one period.
+ */
 type Diagonals = Map<number, ComplexVector>;
 
 /**
@@ -17,7 +20,8 @@ type Diagonals = Map<number, ComplexVector>;
  */
 export function coefficientFactors(n: number, count: number): DiagonalMatrix[] {
   const stages: Diagonals[] = [];
-  for (let half = n / 2; half >= 1; half /= 2) stages.push(stage(n, half, true));
+  const group = rotationGroup(Math.max(n / 2, 1), 4 * n);
+  for (let half = n / 2; half >= 1; half /= 2) stages.push(stage(half, group, true));
   return mergeStages(n, stages, groupSizes(stages.length, count));
 }
 
@@ -27,7 +31,8 @@ export function coefficientFactors(n: number, count: number): DiagonalMatrix[] {
  */
 export function slotFactors(n: number, count: number): DiagonalMatrix[] {
   const stages: Diagonals[] = [];
-  for (let half = 1; half < n; half *= 2) stages.push(stage(n, half, false));
+  const group = rotationGroup(Math.max(n / 2, 1), 4 * n);
+  for (let half = 1; half < n; half *= 2) stages.push(stage(half, group, false));
   return mergeStages(n, stages, groupSizes(stages.length, count).reverse());
 }
 
@@ -104,13 +109,7 @@ export function moduloIndices(matrix: DiagonalMatrix, period: number): DiagonalM
   for (const [k, vector] of matrix.diagonals) {
     const index = ((k % period) + period) % period;
     const present = diagonals.get(index);
-    if (present === undefined) diagonals.set(index, { real: vector.real.slice(), imaginary: vector.imaginary.slice() });
-    else {
-      for (let j = 0; j < matrix.slots; j++) {
-        present.real[j] = (present.real[j] as number) + (vector.real[j] as number);
-        present.imaginary[j] = (present.imaginary[j] as number) + (vector.imaginary[j] as number);
-      }
-    }
+    diagonals.set(index, present === undefined ? vector : addVectors(present, vector));
   }
   return { slots: matrix.slots, diagonals };
 }
@@ -122,13 +121,15 @@ export function moduloIndices(matrix: DiagonalMatrix, period: number): DiagonalM
  */
 export function doubleMatrix(matrix: DiagonalMatrix, secondReal: number, secondImaginary: number): DiagonalMatrix {
   const n = matrix.slots;
+  if (secondReal === 1 && secondImaginary === 0) return { slots: 2 * n, diagonals: matrix.diagonals };
   const diagonals = new Map<number, ComplexVector>();
   for (const [k, vector] of matrix.diagonals) {
+    const period = vector.real.length;
     const real = new Float64Array(2 * n);
     const imaginary = new Float64Array(2 * n);
     for (let j = 0; j < n; j++) {
-      const re = vector.real[j] as number;
-      const im = vector.imaginary[j] as number;
+      const re = vector.real[j % period] as number;
+      const im = vector.imaginary[j % period] as number;
       real[j] = re;
       imaginary[j] = im;
       real[j + n] = re * secondReal - im * secondImaginary;
@@ -139,34 +140,30 @@ export function doubleMatrix(matrix: DiagonalMatrix, secondReal: number, secondI
   return { slots: 2 * n, diagonals };
 }
 
-/** Butterflies of distance `half` over n slots. */
-function stage(n: number, half: number, inverse: boolean): Diagonals {
-  const group = rotationGroup(Math.max(n / 2, 1), 4 * n);
-  const zeros = (): ComplexVector => ({ real: new Float64Array(n), imaginary: new Float64Array(n) });
+/** Butterflies of distance `half`, one period of them. */
+function stage(half: number, group: Uint32Array, inverse: boolean): Diagonals {
+  const zeros = (): ComplexVector => ({ real: new Float64Array(2 * half), imaginary: new Float64Array(2 * half) });
   const same = zeros();
   const up = zeros(); // reads slot j + half
   const down = zeros(); // reads slot j − half
-  for (let start = 0; start < n; start += 2 * half) {
-    for (let j = 0; j < half; j++) {
-      const [re, im] = stageTwiddle(half, j, group);
-      const low = start + j;
-      const high = low + half;
-      same.real[low] = 1;
-      if (inverse) {
-        // low ← low + high, high ← (low − high)·w̄
-        up.real[low] = 1;
-        down.real[high] = re;
-        down.imaginary[high] = -im;
-        same.real[high] = -re;
-        same.imaginary[high] = im;
-      } else {
-        // low ← low + high·w, high ← low − high·w
-        up.real[low] = re;
-        up.imaginary[low] = im;
-        down.real[high] = 1;
-        same.real[high] = -re;
-        same.imaginary[high] = -im;
-      }
+  for (let low = 0; low < half; low++) {
+    const [re, im] = stageTwiddle(half, low, group);
+    const high = low + half;
+    same.real[low] = 1;
+    if (inverse) {
+      // low ← low + high, high ← (low − high)·w̄
+      up.real[low] = 1;
+      down.real[high] = re;
+      down.imaginary[high] = -im;
+      same.real[high] = -re;
+      same.imaginary[high] = im;
+    } else {
+      // low ← low + high·w, high ← low − high·w
+      up.real[low] = re;
+      up.imaginary[low] = im;
+      down.real[high] = 1;
+      same.real[high] = -re;
+      same.imaginary[high] = -im;
     }
   }
   return new Map([
@@ -181,33 +178,46 @@ function mergeStages(n: number, stages: readonly Diagonals[], sizes: readonly nu
   let next = 0;
   return sizes.map((size) => {
     let product = stages[next] as Diagonals;
-    for (let i = 1; i < size; i++) product = multiply(n, stages[next + i] as Diagonals, product);
+    for (let i = 1; i < size; i++) product = multiply(stages[next + i] as Diagonals, product);
     next += size;
     return { slots: n, diagonals: product };
   });
 }
 
-/** second · first: out[j] = Σ second_a[j] · first_b[j + a] · in[j + a + b]. */
-function multiply(n: number, second: Diagonals, first: Diagonals): Diagonals {
+/** second · first: out[j] = Σ second_a[j] · first_b[j + a] · in[j + a + b]. `second` is one stage, zero where j + a leaves [0, n). */
+function multiply(second: Diagonals, first: Diagonals): Diagonals {
   const product: Diagonals = new Map();
+  const period = Math.max(periodOf(second), periodOf(first));
   for (const [a, x] of second) {
     for (const [b, y] of first) {
       let target = product.get(a + b);
       if (target === undefined) {
-        target = { real: new Float64Array(n), imaginary: new Float64Array(n) };
+        target = { real: new Float64Array(period), imaginary: new Float64Array(period) };
         product.set(a + b, target);
       }
-      const low = Math.max(0, -a);
-      const high = Math.min(n, n - a);
-      for (let j = low; j < high; j++) {
-        const xr = x.real[j] as number;
-        const xi = x.imaginary[j] as number;
-        const yr = y.real[j + a] as number;
-        const yi = y.imaginary[j + a] as number;
-        target.real[j] = (target.real[j] as number) + xr * yr - xi * yi;
-        target.imaginary[j] = (target.imaginary[j] as number) + xr * yi + xi * yr;
-      }
+      accumulateProduct(target, x, y, a);
     }
   }
   return product;
+}
+
+function periodOf(diagonals: Diagonals): number {
+  return Math.max(...[...diagonals.values()].map(({ real }) => real.length));
+}
+
+/** target[j] += x[j] · y[j + a], periods are powers of two. */
+function accumulateProduct(target: ComplexVector, x: ComplexVector, y: ComplexVector, a: number): void {
+  const { real, imaginary } = target;
+  const { real: xReal, imaginary: xImaginary } = x;
+  const { real: yReal, imaginary: yImaginary } = y;
+  const xMask = xReal.length - 1;
+  const yMask = yReal.length - 1;
+  for (let j = 0; j < real.length; j++) {
+    const xr = xReal[j & xMask] as number;
+    const xi = xImaginary[j & xMask] as number;
+    const yr = yReal[(j + a) & yMask] as number;
+    const yi = yImaginary[(j + a) & yMask] as number;
+    real[j] = (real[j] as number) + xr * yr - xi * yi;
+    imaginary[j] = (imaginary[j] as number) + xr * yi + xi * yr;
+  }
 }
