@@ -3,7 +3,6 @@
  * every rotation other than giant steps, of which two will do, is run on a null backend; samples of one shape
  * and level are run once.
  */
-import type { Bootstrapper } from "../circuits/index.ts";
 import { Ciphertext, type Context, Evaluator, type KeyName, reducedSteps, rotationElement } from "../ckks/index.ts";
 import type { NullBackend } from "../kernels/index.ts";
 import {
@@ -54,22 +53,16 @@ export class Samples {
   readonly transformBytes: number;
 
   /**
-   * @param context over `backend`, in which nothing but the bootstrapper's transforms lies yet
-   * @param bootstrapper its transforms are not counted as workspace
+   * @param context over `backend`, in which nothing lies yet
    * @param costs prices of calls, and traces, of the same program
    */
-  constructor(
-    program: Program,
-    context: Context,
-    backend: NullBackend,
-    bootstrapper: Bootstrapper | undefined,
-    costs: OperationCosts,
-  ) {
+  constructor(program: Program, context: Context, backend: NullBackend, costs: OperationCosts) {
     this.#costs = costs;
     this.#program = program;
     this.#context = context;
     this.#backend = backend;
-    this.transformBytes = bootstrapper === undefined ? 0 : backend.memory().used;
+    const bootstraps = program.operations.some(({ kind }) => kind === "bootstrap");
+    this.transformBytes = bootstraps ? (costs.traces.bootstrapper?.plaintextBytes ?? 0) : 0;
   }
 
   of(operation: Operation): Sample {

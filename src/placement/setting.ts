@@ -1,9 +1,8 @@
 /** What a planner needs to know of a program: costs by units, samples, all on null backends. */
-import { Bootstrapper } from "../circuits/index.ts";
 import { Context, type Parameters } from "../ckks/index.ts";
 import { NullBackend, type ShardingName } from "../kernels/index.ts";
-import { type Operation, type Part, type Program, slotsOf, workOf } from "../program/index.ts";
-import { type KernelTimes, OperationCosts } from "../transformer/index.ts";
+import { type Operation, type Part, type Program, workOf } from "../program/index.ts";
+import { type KernelTimes, OperationCosts, tracesOf } from "../transformer/index.ts";
 import { CutCosts } from "./cut.ts";
 import type { PlanSetting } from "./planner.ts";
 import { Samples } from "./samples.ts";
@@ -66,9 +65,8 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
   const { times, link } = machine;
   const backend = new NullBackend();
   const context = new Context(parameters, backend);
-  const bootstraps = program.operations.some(({ kind }) => kind === "bootstrap");
-  const bootstrapper = bootstraps ? new Bootstrapper(context, slotsOf(program.geometry)) : undefined;
-  const units = new OperationCosts(context, backend, program, bootstrapper, { times });
+  const traces = tracesOf(program, parameters);
+  const units = new OperationCosts(context, backend, program, undefined, { times, traces });
   const cuts = new Map<string, CutCosts>();
   const setting = { program, parameters, machine, whole: units };
   const cut = (sharding: ShardingName, devices: number): CutCosts => {
@@ -77,7 +75,7 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
     cuts.set(key, costs);
     return costs;
   };
-  const samples = new Samples(program, context, backend, bootstrapper, units);
+  const samples = new Samples(program, context, backend, units);
   const known = new WeakMap<Part, Map<string, number>>();
   return {
     parameters,
@@ -97,8 +95,6 @@ export function planSettingOn(program: Program, parameters: Parameters, digest: 
         let byWork = known.get(part);
         if (byWork === undefined) known.set(part, (byWork = new Map()));
         let seconds = byWork.get(key);
-        // Every operation is run for its sample sooner or later, short ones as a whole.
-        if (seconds === undefined && program.geometry.layout === "short") samples.of(operation);
         if (seconds === undefined) byWork.set(key, (seconds = units.seconds(operation, phase, part, times)));
         return seconds;
       },

@@ -14,7 +14,7 @@ import {
   verifyProgram,
 } from "../program/index.ts";
 import type { Calibration } from "./calibration.ts";
-import { type KernelTimes, NullCosts, referenceTimes } from "./costs/index.ts";
+import { type KernelTimes, keepTraces, NullCosts, referenceTimes } from "./costs/index.ts";
 import { candidateGeometries, otherSteps } from "./geometries.ts";
 import { buildGraph, type UnscheduledProgram } from "./graph/index.ts";
 import { lowered } from "./lower.ts";
@@ -56,7 +56,7 @@ export function compile(
   parameters: Parameters,
   options: CompileOptions,
 ): Compiled {
-  using workshops = new Workshops(parameters);
+  const workshops = new Workshops(parameters);
   const make = (geometry: Geometry): Candidate => compileFor(config, calibration, workshops, geometry, options);
   if (options.geometry !== undefined) return make(options.geometry);
   const candidates = candidateGeometries(config, options.length, parameters.maximumSlots, options.layout);
@@ -102,7 +102,7 @@ function weigh(program: Program, graph: UnscheduledProgram, workshops: Workshops
 }
 
 /** Null backends for geometries that are compared: those of as many slots share one, with its bootstrapping. */
-class Workshops implements Disposable {
+class Workshops {
   readonly parameters: Parameters;
   readonly #bySlots = new Map<number, { backend: NullBackend; context: Context; bootstrapper: Bootstrapper }>();
   /** By all of the geometry but its baby steps. */
@@ -126,10 +126,6 @@ class Workshops implements Disposable {
     const costs = new NullCosts(context, backend, graph, bootstrapper, this.#costs.get(key));
     this.#costs.set(key, costs);
     return { costs, bootstrapper };
-  }
-
-  [Symbol.dispose](): void {
-    for (const { bootstrapper } of this.#bySlots.values()) bootstrapper[Symbol.dispose]();
   }
 }
 
@@ -160,6 +156,7 @@ function compileFor(
     bootstrapLevel: bootstrapper.outputLevel,
     bootstrapInput: bootstrapper.inputLevel,
   });
+  keepTraces(program, costs.units.traces);
   const seconds = secondsByOperation(program, costs.model(options.times));
   const reference = secondsByOperation(program, costs.model(referenceTimes));
   return { program, seconds, cost: reference.reduce((sum, s) => sum + s, 0) };

@@ -101,6 +101,11 @@ export class Bootstrapper implements Disposable {
     return [...this.#toCoefficients, ...this.#toSlots].reduce((sum, transform) => sum + transform.bytes, 0);
   }
 
+  /** Bytes of all plaintexts, those that stay where transforms are freed among them. */
+  get plaintextBytes(): number {
+    return this.bytes + (this.#packed?.bytes ?? 0);
+  }
+
   /** Frees the encoded transforms, which are encoded again when they are asked for: seconds at full size, most of a GiB. */
   release(): void {
     for (const transform of [...this.#toCoefficients, ...this.#toSlots]) transform.release();

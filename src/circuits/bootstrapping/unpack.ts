@@ -22,6 +22,10 @@ export class Unpacking implements Disposable {
     this.#signs = encoder.encode(half(1, -1), options);
   }
 
+  get bytes(): number {
+    return this.#turns.bytes + this.#signs.bytes;
+  }
+
   /** [a b] → a + i·b. */
   complex(evaluator: Evaluator, halves: Ciphertext): Ciphertext {
     using turned = multiplyRescale(evaluator, halves, this.#turns);

@@ -6,4 +6,4 @@ export { NullCosts } from "./null-costs.ts";
 export { OperationCosts, type OperationPhase } from "./operation-costs.ts";
 export { RecordingKeys } from "./recording-keys.ts";
 export { type KernelTimes, referenceTimes, secondsOf } from "./times.ts";
-export type { Trace } from "./trace.ts";
+export { keepTraces, tracesOf } from "./traces.ts";

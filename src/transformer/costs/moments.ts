@@ -16,9 +16,9 @@ export class Moments {
     return [...this.#byCall].flatMap(([call, moments]) => moments.map((held) => ({ call, held })));
   }
 
-  /** A polynomial takes memory. Returns what gives it back. */
+  /** Polynomials take memory. Returns what gives it back. */
   take(size: PolySize): () => void {
-    const name = `${size.logN} ${size.extended} ${size.level}`;
+    const name = `${size.logN} ${size.basis} ${size.level}`;
     let index = this.#indices.get(name);
     if (index === undefined) {
       index = this.#sizes.push(size) - 1;

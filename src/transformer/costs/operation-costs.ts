@@ -54,7 +54,7 @@ export interface OperationCostsOptions {
   readonly times?: KernelWork;
   /** Costs on the same context, for a program whose geometry differs in baby steps alone. */
   readonly like?: OperationCosts | undefined;
-  /** Those of costs of the same program on another backend. */
+  /** Of the same program; those of `like`, or fresh ones, by default. */
   readonly traces?: Traces;
 }
 

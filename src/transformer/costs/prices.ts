@@ -83,9 +83,10 @@ export class Prices {
   /** Bytes of a trace at a level at its fullest moment, its results among them, besides its operands. */
   bytes({ moments, sizes }: Trace, base: number): number {
     const { ring, parameters } = this.#evaluator.context;
-    const bytes = sizes.map(({ logN, extended, level }) => {
-      const moduli = extended ? parameters.extendedModuli(base + level) : parameters.moduli(base + level);
-      return moduli.length * ring.subring(logN).kernels.limbStride;
+    const bytes = sizes.map(({ logN, basis, level }) => {
+      const moduli = basis === "Q" ? parameters.moduli(base + level) : parameters.extendedModuli(base + level);
+      const count = basis === "digits" ? parameters.digitsAt(base + level).length : 1;
+      return count * moduli.length * ring.subring(logN).kernels.limbStride;
     });
     let most = 0;
     for (const { call, held } of moments) {

@@ -52,11 +52,11 @@ export interface Call {
   readonly beyond?: Call;
 }
 
-/** Polynomials of one size. */
+/** Polynomials of one size, or as many as there are gadget digits. */
 export interface PolySize {
   readonly logN: number;
-  /** Over QP, or over Q. */
-  readonly extended: boolean;
+  /** Over Q, over QP, or one for each digit over QP: how many digits there are depends on the level. */
+  readonly basis: "Q" | "QP" | "digits";
   /** Counts from the trace's. */
   readonly level: number;
 }

@@ -1,32 +1,54 @@
 /** Traces of the operations of a program, each made once. */
 import { invariant } from "../../base/validate.ts";
-import type { Bootstrapper } from "../../circuits/index.ts";
+import { Bootstrapper } from "../../circuits/index.ts";
 import { Context, type Parameters } from "../../ckks/index.ts";
 import { kernelNames, NullBackend } from "../../kernels/index.ts";
-import type { Program } from "../../program/index.ts";
+import { type Program, slotsOf } from "../../program/index.ts";
 import { Environment } from "../operators/environment.ts";
 import type { Trace } from "./trace.ts";
 import { TracingEvaluator } from "./tracing-evaluator.ts";
+
+/** Traces of programs, for all that is planned of one. */
+const kept = new WeakMap<Program, Traces>();
+
+/** Traces of a program, those that were made before among them. */
+export function tracesOf(program: Program, parameters: Parameters): Traces {
+  const known = kept.get(program);
+  if (known?.parameters === parameters) return known;
+  const traces = new Traces(program, parameters);
+  keepTraces(program, traces);
+  return traces;
+}
+
+/** Keeps traces for {@link tracesOf}. */
+export function keepTraces(program: Program, traces: Traces): void {
+  kept.set(program, traces);
+}
 
 /** Runs operators; what it holds at the end is its own to free. */
 export type Traced = (environment: Environment, evaluator: TracingEvaluator) => void;
 
 export class Traces {
-  /** On any context: its plaintexts tell shapes alone. */
-  readonly bootstrapper: Bootstrapper | undefined;
+  readonly parameters: Parameters;
   readonly #backend = new NullBackend();
   readonly #context: Context;
   readonly #program: Pick<Program, "geometry" | "length">;
   readonly #known = new Map<string, Trace>();
+  #bootstrapper: Bootstrapper | undefined;
 
-  constructor(
-    program: Pick<Program, "geometry" | "length">,
-    parameters: Parameters,
-    bootstrapper: Bootstrapper | undefined,
-  ) {
+  /** @param bootstrapper on any context: its plaintexts tell shapes alone; made when asked for by default */
+  constructor(program: Pick<Program, "geometry" | "length">, parameters: Parameters, bootstrapper?: Bootstrapper) {
+    this.parameters = parameters;
     this.#context = new Context(parameters, this.#backend);
     this.#program = program;
-    this.bootstrapper = bootstrapper;
+    this.#bootstrapper = bootstrapper;
+  }
+
+  /** Undefined where the parameters do not bootstrap. */
+  get bootstrapper(): Bootstrapper | undefined {
+    if (this.#bootstrapper === undefined && this.parameters.spec.bootstrapping !== undefined)
+      this.#bootstrapper = new Bootstrapper(this.#context, slotsOf(this.#program.geometry));
+    return this.#bootstrapper;
   }
 
   /**
@@ -40,11 +62,13 @@ export class Traces {
   }
 
   #make(base: number, traced: Traced): Trace {
+    const { bootstrapper } = this;
     const evaluator = new TracingEvaluator(this.#context, base);
     const { geometry, length } = this.#program;
-    traced(new Environment(evaluator, geometry, length, this.bootstrapper), evaluator);
+    const before = { ...this.#backend.work };
+    traced(new Environment(evaluator, geometry, length, bootstrapper), evaluator);
     invariant(
-      kernelNames.every((name) => this.#backend.work[name] === 0),
+      kernelNames.every((name) => this.#backend.work[name] === before[name]),
       "an operator asks for more than its evaluator is told",
     );
     return evaluator.trace;

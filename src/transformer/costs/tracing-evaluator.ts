@@ -25,7 +25,16 @@ import { range } from "../../program/index.ts";
 import { Poly } from "../../ring/poly.ts";
 import type { Ring } from "../../ring/ring.ts";
 import { Moments } from "./moments.ts";
-import { type Call, nameOfCall, nameOfShape, type Operand, type Run, shapeOf, type Trace } from "./trace.ts";
+import {
+  type Call,
+  nameOfCall,
+  nameOfShape,
+  type Operand,
+  type PolySize,
+  type Run,
+  shapeOf,
+  type Trace,
+} from "./trace.ts";
 
 const noKeys = {
   keys(): never {
@@ -83,7 +92,7 @@ export class TracingEvaluator extends Evaluator {
       { levels: [level] },
     );
     const subring = ring.subring(Math.log2(2 * slots));
-    const poly = this.#poly(level, extended, subring);
+    const poly = this.#poly(level, extended ? "QP" : "Q", subring);
     const logRun = parameters.logN - subring.logN;
     return new Plaintext({ poly, level, scale, slots, logRun, montgomery: use === "product", extended });
   }
@@ -270,7 +279,7 @@ export class TracingEvaluator extends Evaluator {
     this.#call(`hoistExtended ${transforms}`, [a], (evaluator, [x]) =>
       evaluator.hoistExtended(x as ExtendedCiphertext, { transforms }),
     );
-    const down = transforms === "later" ? this.#poly(a.level, false) : undefined;
+    const down = transforms === "later" ? this.#poly(a.level, "Q") : undefined;
     return new Hoisted(a, a.level, this.#decomposed(down ?? a.parts[1], a.level, transforms), down);
   }
 
@@ -415,7 +424,7 @@ export class TracingEvaluator extends Evaluator {
 
   #ciphertext(parts: number, level: number, scale: number, slots: number): Ciphertext {
     return new Ciphertext(
-      range(parts).map(() => this.#poly(level, false)),
+      range(parts).map(() => this.#poly(level, "Q")),
       level,
       scale,
       slots,
@@ -423,19 +432,24 @@ export class TracingEvaluator extends Evaluator {
   }
 
   #extended(level: number, scale: number, slots: number): ExtendedCiphertext {
-    return new ExtendedCiphertext([this.#poly(level, true), this.#poly(level, true)], level, scale, slots);
+    return new ExtendedCiphertext([this.#poly(level, "QP"), this.#poly(level, "QP")], level, scale, slots);
   }
 
   #decomposed(poly: Poly, level: number, transforms: "now" | "later"): Decomposed {
     const ranges = this.context.parameters.digitsAt(level);
-    const digits = ranges.map(() => this.#poly(level, true));
+    // They live and die together.
+    const digits = ranges.map((_, d) =>
+      d === 0
+        ? this.#poly(level, "digits")
+        : this.context.ring.poly(this.context.parameters.extendedModuli(level), "ntt"),
+    );
     return new Decomposed(digits, ranges, transforms === "later" ? poly : undefined);
   }
 
-  #poly(level: number, extended: boolean, ring: Ring = this.context.ring): Poly {
+  #poly(level: number, basis: PolySize["basis"], ring: Ring = this.context.ring): Poly {
     const { parameters } = this.context;
-    const moduli = extended ? parameters.extendedModuli(level) : parameters.moduli(level);
-    const release = this.#moments.take({ logN: ring.logN, extended, level: level - this.#base });
+    const moduli = basis === "Q" ? parameters.moduli(level) : parameters.extendedModuli(level);
+    const release = this.#moments.take({ logN: ring.logN, basis, level: level - this.#base });
     return new TracedPoly(ring, moduli, release);
   }
 }
