@@ -74,7 +74,7 @@ export function keyModuli(context: Context, level: number, specialCount: number)
 }
 
 /** Gadget digits of a key: those of the parameters, or one where fewer special primes are used. */
-export function keyDigits(context: Context, level: number): (readonly [number, number])[] {
+export function keyDigits(context: Context, level: number): readonly (readonly [number, number])[] {
   return context.parameters.digitsAt(level);
 }
 

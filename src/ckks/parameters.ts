@@ -98,6 +98,7 @@ export class Parameters {
   /** By level. */
   readonly #moduli: readonly (readonly number[])[];
   readonly #extendedModuli: readonly (readonly number[])[];
+  readonly #digitsAtLevel: readonly (readonly (readonly [number, number])[])[];
 
   /** Checks `spec`, searches primes. Throws `parameters` or `security`. */
   constructor(spec: ParametersSpec) {
@@ -134,6 +135,11 @@ export class Parameters {
     if (spec.insecure !== true) requireSecure(`parameters ${spec.name}`, spec.logN, this.logQP, spec.secret);
     this.#moduli = limbsAtLevel.map((count) => range(this.specialCount, this.specialCount + count));
     this.#extendedModuli = limbsAtLevel.map((count) => range(0, this.specialCount + count));
+    this.#digitsAtLevel = limbsAtLevel.map((count) =>
+      Object.freeze(
+        this.digits.filter(([from]) => from < count).map(([from, to]) => [from, Math.min(to, count)] as const),
+      ),
+    );
     Object.freeze(this);
   }
 
@@ -176,9 +182,11 @@ export class Parameters {
   }
 
   /** Digits that are not empty at a level, cut to its limbs. */
-  digitsAt(level: number): (readonly [number, number])[] {
-    const limbs = this.limbs(level);
-    return this.digits.filter(([from]) => from < limbs).map(([from, to]) => [from, Math.min(to, limbs)] as const);
+  digitsAt(level: number): readonly (readonly [number, number])[] {
+    return this.#digitsAtLevel[integerIn("level", level, 0, this.maximumLevel)] as readonly (readonly [
+      number,
+      number,
+    ])[];
   }
 
   /** Bytes of an evaluation key for use up to a level: seed-compressed and expanded. */

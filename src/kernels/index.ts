@@ -39,7 +39,7 @@ export {
 } from "./native/backend.ts";
 export { NullBackend } from "./null/backend.ts";
 export { emptyWork, type KernelName, type KernelWork, kernelNames } from "./null/work.ts";
-export { type CountsByPrime, elementClasses, WorkByPrime } from "./null/work-by-prime.ts";
+export { type CountsByPrime, countsByPrime, WorkByPrime } from "./null/work-by-prime.ts";
 export { createReferenceBackend, type ReferenceBackendOptions } from "./reference/backend.ts";
 export { checkWord, expectedCheck, selfCheck } from "./self-check.ts";
 export * from "./sharded/index.ts";

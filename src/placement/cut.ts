@@ -69,9 +69,8 @@ export class CutCosts {
   /** Seconds, computing and sending, that a part takes at least. */
   least(operation: Operation, part: Part): number {
     const { parameters, machine, whole } = this.#setting;
-    const counts = whole.byPrime(operation, part);
     this.#least ??= new LeastCut(this.#sharding, parameters, this.#devices, machine);
-    return counts === undefined ? 0 : this.#least.of(counts);
+    return this.#least.of(whole.byPrime(operation, part));
   }
 
   #measure(operation: Operation, part: Part): CutCost {

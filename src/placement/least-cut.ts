@@ -3,14 +3,7 @@
  * the best are not counted. Every rank runs the same program as one device alone, on its share.
  */
 import type { Parameters } from "../ckks/index.ts";
-import {
-  type CountsByPrime,
-  elementClasses,
-  kernelNames,
-  placement,
-  RankShare,
-  type ShardingName,
-} from "../kernels/index.ts";
+import { type CountsByPrime, kernelNames, placement, RankShare, type ShardingName } from "../kernels/index.ts";
 import type { Machine } from "./setting.ts";
 
 /** Sums in doubles are a little off. */
@@ -67,12 +60,6 @@ export class LeastCut {
       compute += counts.transformed * Math.max(0, twiddles - saved);
       collectives += counts.transforms;
       bytes += (counts.transformed * words * (devices - 1)) / devices ** 2;
-      // Values stay on the first rank where the element is 1 modulo twice the ranks, or else leave it.
-      for (let element = 1; element < elementClasses; element += 2) {
-        if (element % (2 * devices) === 1) continue;
-        collectives += counts.turns[element] as number;
-        bytes += ((counts.turned[element] as number) * words) / devices;
-      }
     } else {
       // What is transformed back is converted, or raised: every rank needs what the others hold of it.
       const byRank = new Float64Array(devices);

@@ -85,12 +85,16 @@ export class Search {
   /** Throws `plan` when no modes keep within the memory. */
   run(options: SearchOptions): SearchResult {
     let states: State[] = [{ held: [], cost: 0, mode: "replicated", previous: undefined }];
+    const dearest = this.#dearest(options);
     for (const [index, operation] of this.#program.operations.entries()) {
       const forced = options.forced?.get(index);
       const modes = forced === undefined ? modesFor(this.#program, operation, options) : [forced];
       const next = new Map<string, State>();
       for (const mode of modes) this.#extend(states, index, operation, mode, options, next);
-      states = [...next.values()].sort((a, b) => a.cost - b.cost).slice(0, beam);
+      states = [...next.values()].sort((a, b) => a.cost - b.cost);
+      // From the best, whatever another holds is had for less than it is dearer.
+      const most = (states[0]?.cost ?? 0) + dearest(index + 1);
+      states = states.slice(0, beam).filter(({ cost }) => cost <= most);
       if (states.length === 0)
         throw new AegisError(
           "plan",
@@ -129,6 +133,34 @@ export class Search {
       if (seconds > limit) return undefined;
     }
     return seconds;
+  }
+
+  /**
+   * By index of an operation: what it may cost at most, from there on, that tensors are not held as they might be; all
+   * of it is brought to all devices. Without limit where these might not have the memory.
+   */
+  #dearest(options: SearchOptions): (index: number) => number {
+    const { devices, ring, bootstrapInput, heldBytes = Number.POSITIVE_INFINITY } = options;
+    const price = Math.max(...Object.values(options.prices ?? { other: 0 }));
+    const seconds = new Map<string, number>();
+    let fits = true;
+    for (const names of this.#live) {
+      let bytes = 0;
+      for (const name of names) {
+        const tensor = this.#program.tensors[name] as Tensor;
+        const level = tensor.level as number;
+        // Whole, and in as many layouts of shares as there are.
+        bytes += 2 * ciphertextsOf(tensor) * residentBytes(ring, level);
+        if (seconds.has(name)) continue;
+        const sent = ciphertextsOf(tensor) * (devices - 1) * ciphertextBytes(ring, Math.max(level, bootstrapInput));
+        const readers = this.#program.operations.filter(({ inputs }) => inputs.includes(name)).length;
+        const { latencySeconds } = options.costs.link;
+        seconds.set(name, communication(sent, sent, options, price) + (readers - 1) * latencySeconds);
+      }
+      fits &&= bytes <= heldBytes;
+    }
+    const sums = this.#live.map((names) => names.reduce((sum, name) => sum + (seconds.get(name) as number), 0));
+    return (index) => (fits ? (sums[index] as number) : Number.POSITIVE_INFINITY);
   }
 
   #extend(

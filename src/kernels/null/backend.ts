@@ -210,11 +210,7 @@ class NullRing implements RingKernels {
       this.#countLimbs("multiplySumPair", moduli, 0, limbs, digits.length);
       for (const poly of lifted) if (poly !== undefined) this.#countLimbs("scalarProduct", moduli, specialCount, limbs);
       if (added !== undefined) this.#countLimbs("elementwise", moduli, 0, limbs);
-      if (element !== 1) {
-        this.#countLimbs("automorphism", moduli, 0, limbs, 2);
-        // Limb by limb, where the product is.
-        this.backend.byPrime?.countTurns(element, 2 * limbs, 2 * limbs);
-      }
+      if (element !== 1) this.#countLimbs("automorphism", moduli, 0, limbs, 2);
       if (accumulates) this.#countLimbs("elementwise", moduli, 0, limbs, 2);
     }
   }
@@ -229,9 +225,8 @@ class NullRing implements RingKernels {
     this.#count("elementwise", dst);
   }
 
-  automorphism(dst: Limbs, _a: Limbs, galoisElement: number): void {
+  automorphism(dst: Limbs): void {
     this.#count("automorphism", dst);
-    this.backend.byPrime?.countTurns(galoisElement, 1, dst.moduli.length);
   }
 
   convert(dst: Limbs, src: Limbs, _table: ConversionTable): void {

@@ -4,18 +4,12 @@
  */
 import type { KernelName, KernelWork } from "./work.ts";
 
-/** Automorphisms are told apart by their elements modulo this; all odd. */
-export const elementClasses = 64;
-
 /** What was counted, as lists by index. */
 export interface CountsByPrime {
   /** Seconds of kernels on limbs modulo each prime. */
   readonly seconds: readonly number[];
   /** Limbs modulo each prime that were transformed back, at full degree. */
   readonly inverses: readonly number[];
-  /** Calls of automorphisms by element, and limbs that they turn. */
-  readonly turns: readonly number[];
-  readonly turned: readonly number[];
   /** Calls of transforms at full degree. */
   readonly transforms: number;
   /** Their limbs. */
@@ -24,22 +18,30 @@ export interface CountsByPrime {
   readonly conversions: number;
 }
 
+/** Reads what {@link WorkByPrime.list} lists. */
+export function countsByPrime([transforms, transformed, conversions, ...lists]: readonly number[]): CountsByPrime {
+  const primes = lists.length / 2;
+  return {
+    transforms: transforms as number,
+    transformed: transformed as number,
+    conversions: conversions as number,
+    inverses: lists.slice(0, primes),
+    seconds: lists.slice(primes),
+  };
+}
+
 export class WorkByPrime {
   readonly #seconds: Float64Array;
   readonly #inverses: Float64Array;
-  readonly #turns = new Float64Array(elementClasses);
-  readonly #turned = new Float64Array(elementClasses);
   #transforms = 0;
   #transformed = 0;
   #conversions = 0;
-  readonly #primes: number;
   readonly #specialCount: number;
   readonly #logN: number;
   readonly #times: KernelWork;
 
   /** @param times seconds per unit of each kind of work */
   constructor(primes: number, { logN, specialCount }: { logN: number; specialCount: number }, times: KernelWork) {
-    this.#primes = primes;
     this.#seconds = new Float64Array(primes);
     this.#inverses = new Float64Array(primes);
     this.#logN = logN;
@@ -49,28 +51,7 @@ export class WorkByPrime {
 
   /** All counts as one list; what they were worth at some time is read from differences of such lists. */
   list(): number[] {
-    return [
-      this.#transforms,
-      this.#transformed,
-      this.#conversions,
-      ...this.#turns,
-      ...this.#turned,
-      ...this.#inverses,
-      ...this.#seconds,
-    ];
-  }
-
-  read([transforms, transformed, conversions, ...lists]: readonly number[]): CountsByPrime {
-    const from = 2 * elementClasses;
-    return {
-      transforms: transforms as number,
-      transformed: transformed as number,
-      conversions: conversions as number,
-      turns: lists.slice(0, elementClasses),
-      turned: lists.slice(elementClasses, from),
-      inverses: lists.slice(from, from + this.#primes),
-      seconds: lists.slice(from + this.#primes),
-    };
+    return [this.#transforms, this.#transformed, this.#conversions, ...this.#inverses, ...this.#seconds];
   }
 
   /** @param amount work on each of the limbs [from, to) */
@@ -89,10 +70,5 @@ export class WorkByPrime {
     if (logN < this.#logN) return;
     for (const modulus of moduli) this.#inverses[modulus]++;
     if (moduli.some((modulus) => modulus >= this.#specialCount)) this.#conversions++;
-  }
-
-  countTurns(element: number, calls: number, limbs: number): void {
-    this.#turns[element % elementClasses] += calls;
-    this.#turned[element % elementClasses] += limbs;
   }
 }

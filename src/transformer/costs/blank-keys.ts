@@ -4,7 +4,7 @@
  */
 import { ephemeralSpecialCount } from "../../circuits/index.ts";
 import { type BlankKey, blankKey, type Context, type KeyName, type KeySource, keyModuli } from "../../ckks/index.ts";
-import { isSharded } from "../../kernels/index.ts";
+import { isSharded, type NullBackend } from "../../kernels/index.ts";
 
 /** Any key at any level; those of one shape share their memory. */
 export class BlankKeys implements KeySource {
@@ -41,6 +41,11 @@ export class BlankKeys implements KeySource {
     }
     return key;
   }
+}
+
+/** Keys that count neither as work nor as memory on a backend that counts. */
+export function uncountedKeys(context: Context, backend: NullBackend): BlankKeys {
+  return new BlankKeys(context, (make) => backend.apart(() => backend.uncounted(make)));
 }
 
 /** Special primes that a key is over. */

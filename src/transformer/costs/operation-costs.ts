@@ -9,11 +9,11 @@ import type { Bootstrapper } from "../../circuits/index.ts";
 import { type Ciphertext, type Context, Evaluator, type KeyName, reducedSteps } from "../../ckks/index.ts";
 import {
   type CountsByPrime,
+  countsByPrime,
   emptyWork,
   type KernelWork,
   kernelNames,
   type NullBackend,
-  WorkByPrime,
 } from "../../kernels/index.ts";
 import {
   bootstrapPairs,
@@ -36,10 +36,11 @@ import { splitLinear, sumLevel } from "../operators/long/linear-split.ts";
 import { babyStep, giantStep } from "../operators/long/scores.ts";
 import { PartialSum } from "../operators/sum.ts";
 import { originOf } from "../schedule.ts";
-import { BlankKeys } from "./blank-keys.ts";
+import { uncountedKeys } from "./blank-keys.ts";
 import { emptyWeights } from "./empty-weights.ts";
 import { LinearCounts } from "./linear-counts.ts";
-import { Prices } from "./prices.ts";
+import { meterOf, Prices, wholePrices } from "./prices.ts";
+import { type KernelTimes, referenceTimes } from "./times.ts";
 import { stepClasses, type Trace } from "./trace.ts";
 import { Traces } from "./traces.ts";
 import { type ExtendedForm, fake, fakeExtended, type Meter, UnitCache, type UnitName, unit } from "./units.ts";
@@ -48,10 +49,10 @@ import { type ExtendedForm, fake, fakeExtended, type Meter, UnitCache, type Unit
 export type OperationPhase = "whole" | "sums" | "finish";
 
 export interface OperationCostsOptions {
-  /** Further counters beside kernel work, such as bytes sent; see {@link OperationCosts.bytes}. */
+  /** Of a rank: further counters beside kernel work, such as bytes sent; see {@link OperationCosts.bytes}. */
   readonly meter?: Meter;
-  /** Counts work by prime as well, in seconds at these times: see {@link OperationCosts.byPrime}. */
-  readonly times?: KernelWork;
+  /** Of a device alone: times of the seconds by prime, see {@link OperationCosts.byPrime}; of the reference by default. */
+  readonly times?: KernelTimes;
   /** Costs on the same context, for a program whose geometry differs in baby steps alone. */
   readonly like?: OperationCosts | undefined;
   /** Of the same program; those of `like`, or fresh ones, by default. */
@@ -72,7 +73,6 @@ export class OperationCosts {
   readonly prices: Prices | undefined;
   readonly #units: UnitCache;
   readonly #priced = new Map<string, Float64Array>();
-  readonly #byPrime: WorkByPrime | undefined;
   readonly #metered: boolean;
   readonly #linear = new Map<string, LinearCounts>();
   readonly #shapes = new Map<string, string>();
@@ -84,24 +84,18 @@ export class OperationCosts {
     backend: NullBackend,
     program: CostedProgram,
     bootstrapper?: Bootstrapper,
-    { meter, like, times, traces }: OperationCostsOptions = {},
+    { meter, like, times = referenceTimes, traces }: OperationCostsOptions = {},
   ) {
     this.#program = program;
-    const keys = new BlankKeys(context, (make) => backend.apart(() => backend.uncounted(make)));
-    const evaluator = new Evaluator(context, keys);
+    const evaluator = new Evaluator(context, uncountedKeys(context, backend));
     this.#environment = new Environment(evaluator, program.geometry, program.length, bootstrapper);
     this.#metered = meter !== undefined;
     const work = (): number[] => kernelNames.map((name) => backend.work[name]);
-    const byPrime = times && new WorkByPrime(context.ring.primes.length, context.parameters, times);
-    backend.byPrime = byPrime;
-    this.#byPrime = byPrime;
-    const counted: Meter = () => [...work(), ...(meter?.() ?? []), ...(byPrime?.list() ?? [])];
+    const counted: Meter = meter === undefined ? meterOf(context, backend, times) : () => [...work(), ...meter()];
     this.#size = counted().length;
     this.#units = like === undefined ? new UnitCache(counted) : like.#units;
-    this.prices =
-      like === undefined && Prices.apply(context)
-        ? new Prices(evaluator, backend, counted, times !== undefined)
-        : like?.prices;
+    if (meter === undefined) this.prices = wholePrices(context.parameters, times);
+    else if (Prices.apply(context)) this.prices = new Prices(context, backend, counted);
     this.traces = traces ?? like?.traces ?? new Traces(program, context.parameters, bootstrapper);
   }
 
@@ -115,9 +109,9 @@ export class OperationCosts {
     return [...this.#count(operation, phase, part).subarray(kernelNames.length)];
   }
 
-  /** What a whole part does to limbs modulo each prime; undefined if nobody asked for it to be counted. */
-  byPrime(operation: Operation, part: Part): CountsByPrime | undefined {
-    return this.#byPrime?.read(this.bytes(operation, "whole", part));
+  /** What a whole part does to limbs modulo each prime, on a device alone. */
+  byPrime(operation: Operation, part: Part): CountsByPrime {
+    return countsByPrime(this.bytes(operation, "whole", part));
   }
 
   seconds(operation: Operation, phase: OperationPhase, part: Part, times: KernelWork): number {

@@ -5,16 +5,19 @@
 import { invariant } from "../../base/validate.ts";
 import {
   Ciphertext,
-  type Context,
+  Context,
   Decomposed,
-  type Evaluator,
+  Evaluator,
   ExtendedCiphertext,
   Hoisted,
+  type Parameters,
   Plaintext,
 } from "../../ckks/index.ts";
-import { isSharded, type NullBackend } from "../../kernels/index.ts";
+import { isSharded, kernelNames, NullBackend, WorkByPrime } from "../../kernels/index.ts";
 import { range } from "../../program/index.ts";
 import type { Poly } from "../../ring/poly.ts";
+import { uncountedKeys } from "./blank-keys.ts";
+import type { KernelTimes } from "./times.ts";
 import { type Call, nameOfCall, nameOfShape, type Operand, type Shape, type Trace } from "./trace.ts";
 import type { Meter } from "./units.ts";
 
@@ -25,25 +28,51 @@ export interface Price {
   readonly bytes: number;
 }
 
+/** Of whole ciphertexts, for all programs of the same parameters, by what seconds by prime are made of. */
+const known = new WeakMap<Parameters, Map<KernelTimes, Prices>>();
+
+/**
+ * Prices of calls on whole ciphertexts: kernel work in the order of `kernelNames`, then what `WorkByPrime` lists.
+ *
+ * @param times of seconds by prime
+ */
+export function wholePrices(parameters: Parameters, times: KernelTimes): Prices {
+  let byTimes = known.get(parameters);
+  if (byTimes === undefined) known.set(parameters, (byTimes = new Map()));
+  let prices = byTimes.get(times);
+  if (prices === undefined) {
+    const backend = new NullBackend();
+    const context = new Context(parameters, backend);
+    byTimes.set(times, (prices = new Prices(context, backend, meterOf(context, backend, times))));
+  }
+  return prices;
+}
+
+/** Counts kernel work of whole ciphertexts, and by prime. */
+export function meterOf(context: Context, backend: NullBackend, times: KernelTimes): Meter {
+  const byPrime = new WorkByPrime(context.ring.primes.length, context.parameters, times);
+  backend.byPrime = byPrime;
+  return () => [...kernelNames.map((name) => backend.work[name]), ...byPrime.list()];
+}
+
 export class Prices {
   readonly #evaluator: Evaluator;
   readonly #backend: NullBackend;
   readonly #meter: Meter;
-  readonly #classes: boolean;
+  readonly #size: number;
   readonly #byCall = new Map<Call, (Price | undefined)[]>();
   readonly #byName = new Map<string, Price>();
   readonly #operands = new Map<string, Operand>();
 
   /**
-   * @param evaluator calls are made on it
-   * @param backend what it counts on
-   * @param classes whether rotations by steps of different classes are counted apart
+   * @param context over `backend`, or over a sharded one that counts on it
+   * @param meter what is counted
    */
-  constructor(evaluator: Evaluator, backend: NullBackend, meter: Meter, classes: boolean) {
-    this.#evaluator = evaluator;
+  constructor(context: Context, backend: NullBackend, meter: Meter) {
+    this.#evaluator = new Evaluator(context, uncountedKeys(context, backend));
     this.#backend = backend;
     this.#meter = meter;
-    this.#classes = classes || evaluator.context.exchanges.inTransforms;
+    this.#size = meter().length;
   }
 
   /**
@@ -62,7 +91,8 @@ export class Prices {
     if (byBase === undefined) this.#byCall.set(call, (byBase = []));
     let price = byBase[base];
     if (price === undefined) {
-      const name = nameOfCall(call, base, this.#classes);
+      // Where transforms are exchanges, rotations by steps of different classes send differently.
+      const name = nameOfCall(call, base, this.#evaluator.context.exchanges.inTransforms);
       price = this.#byName.get(name);
       if (price === undefined) this.#byName.set(name, (price = this.#measure(call, base)));
       byBase[base] = price;
@@ -72,7 +102,7 @@ export class Prices {
 
   /** All calls of a trace at a level. */
   total({ calls }: Trace, base: number): Float64Array {
-    const total = new Float64Array(this.#meter().length);
+    const total = new Float64Array(this.#size);
     for (const { call, times } of calls) {
       const { amounts } = this.of(call, base);
       for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + times * (amounts[i] as number);
@@ -101,7 +131,7 @@ export class Prices {
     const levels = call.levels.map((level) => base + level);
     this.#backend.forgetPeak();
     const { used } = this.#backend.memory();
-    const before = Float64Array.from(this.#meter());
+    const before = this.#meter();
     const result = call.run(this.#evaluator, operands, levels);
     const after = this.#meter();
     const { peak } = this.#backend.memory();
@@ -110,10 +140,10 @@ export class Prices {
       invariant(polysOf(operand).every(isPlain), `${call.name} leaves limbs otherwise than others lie`);
     for (const one of results) one[Symbol.dispose]();
     const less = call.beyond && this.of(call.beyond, base);
-    return {
-      amounts: before.map((value, i) => (after[i] as number) - value - (less?.amounts[i] ?? 0)),
-      bytes: peak - used,
-    };
+    const amounts = new Float64Array(after.length);
+    for (let i = 0; i < amounts.length; i++)
+      amounts[i] = (after[i] as number) - (before[i] as number) - (less?.amounts[i] ?? 0);
+    return { amounts, bytes: peak - used };
   }
 
   /** Operands of one shape share their memory, but for those that calls change. */

@@ -2,14 +2,7 @@
  * What an operation asks of an evaluator: calls, with how often each is made. Operators follow the same path at
  * every level, so that levels count from the operation's, and a trace made at one level tells the calls at all of them.
  */
-import {
-  Ciphertext,
-  type Evaluator,
-  ExtendedCiphertext,
-  Hoisted,
-  type KeyName,
-  type Plaintext,
-} from "../../ckks/index.ts";
+import { Ciphertext, type Evaluator, ExtendedCiphertext, Hoisted, type KeyName, Plaintext } from "../../ckks/index.ts";
 
 /** Where coefficients are distributed, rotations by steps alike modulo this (most ranks) send alike. */
 export const stepClasses = 16;
@@ -90,6 +83,16 @@ export function shapeOf(operand: Operand, base: number, read: number): Shape {
   }
   const { logRun, extended, montgomery } = operand;
   return { form: "plaintext", level, logRun, extended, montgomery };
+}
+
+/** Whether two operands of sums have one shape. */
+export function isAlike(a: Operand, b: Operand, read: number): boolean {
+  if (a === b) return true;
+  if (Math.min(a.level, read) !== Math.min(b.level, read)) return false;
+  if (a instanceof Ciphertext) return b instanceof Ciphertext && a.parts.length === b.parts.length;
+  if (a instanceof ExtendedCiphertext) return b instanceof ExtendedCiphertext;
+  if (!(a instanceof Plaintext && b instanceof Plaintext)) return false;
+  return a.logRun === b.logRun && a.extended === b.extended && a.montgomery === b.montgomery;
 }
 
 /** A name of a shape whose levels count from `base`. */

@@ -25,16 +25,7 @@ import { range } from "../../program/index.ts";
 import { Poly } from "../../ring/poly.ts";
 import type { Ring } from "../../ring/ring.ts";
 import { Moments } from "./moments.ts";
-import {
-  type Call,
-  nameOfCall,
-  nameOfShape,
-  type Operand,
-  type PolySize,
-  type Run,
-  shapeOf,
-  type Trace,
-} from "./trace.ts";
+import { type Call, isAlike, nameOfCall, type Operand, type PolySize, type Run, shapeOf, type Trace } from "./trace.ts";
 
 const noKeys = {
   keys(): never {
@@ -284,31 +275,23 @@ export class TracingEvaluator extends Evaluator {
   }
 
   override rotateTogether(hoisted: readonly Hoisted[], steps: number): ExtendedCiphertext[] {
-    const [first] = hoisted as [Hoisted];
-    const reduced = reducedSteps(steps, first.ciphertext.slots);
-    if (reduced !== 0) this.#rotationKey(reduced, first.level);
-    this.#call(
-      "rotateTogether",
-      hoisted,
-      (evaluator, operands) => evaluator.rotateTogether(operands as readonly Hoisted[], reduced),
-      { steps: [reduced] },
-    );
-    return hoisted.map(({ ciphertext: { scale, slots }, level, decomposed }) => {
-      if (reduced !== 0) decomposed.take();
-      return this.#extended(level, scale, slots);
-    });
+    return hoisted.map((one) => this.#rotated(one, steps));
   }
 
   override rotateEach(hoisted: Hoisted, steps: readonly number[]): ExtendedCiphertext[] {
-    if (steps.length === 0) return [];
+    return steps.map((k) => this.#rotated(hoisted, k));
+  }
+
+  /** Rotations that are made together share reading keys and digits, which does not count. */
+  #rotated(hoisted: Hoisted, steps: number): ExtendedCiphertext {
     const { level, decomposed } = hoisted;
     const { scale, slots } = hoisted.ciphertext;
-    const reduced = steps.map((k) => reducedSteps(k, slots));
-    for (const k of reduced) this.#rotationKey(k, level);
-    const run: Run = (evaluator, [x]) => evaluator.rotateEach(x as Hoisted, reduced);
-    this.#call("rotateEach", [hoisted], run, { steps: reduced });
-    decomposed.take();
-    return steps.map(() => this.#extended(level, scale, slots));
+    const reduced = reducedSteps(steps, slots);
+    if (reduced !== 0) this.#rotationKey(reduced, level);
+    const run: Run = (evaluator, [x]) => evaluator.rotateExtended(x as Hoisted, reduced);
+    this.#call("rotateExtended", [hoisted], run, { steps: [reduced] });
+    if (reduced !== 0) decomposed.take();
+    return this.#extended(level, scale, slots);
   }
 
   override extend(a: Ciphertext, level: number = a.level): ExtendedCiphertext {
@@ -353,8 +336,9 @@ export class TracingEvaluator extends Evaluator {
   /** A call that sums terms, which cost the same each where they are alike: as one of two terms, and one term more again and again. */
   #sum(name: string, terms: readonly (readonly Operand[])[], run: Run, details: Details = {}): void {
     const { read = Math.min(...(details.levels ?? [])) } = details;
-    const names = terms.map((term) => term.map((a) => nameOfShape(shapeOf(a, this.#base, read), this.#base)).join());
-    const alike = terms.length > 2 && names.every((one) => one === names[0]);
+    const [first] = terms as [readonly Operand[]];
+    const alike =
+      terms.length > 2 && terms.every((term) => term.every((a, k) => isAlike(a, first[k] as Operand, read)));
     if (!alike) {
       this.#call(name, terms.flat(), run, details);
       return;
