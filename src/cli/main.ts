@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The aegis command as a process. */
+import "./engine.ts";
 import { runCommandLine } from "./command.ts";
 
 // Whoever reads may stop reading, as `| head` does.

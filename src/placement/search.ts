@@ -74,12 +74,16 @@ export class Search {
   readonly #cuts = new Map<string, { seconds: number; bytes: number }>();
   /** Tensors that are still to be read, before each operation and after the last. */
   readonly #live: readonly (readonly string[])[];
+  /** How many operations read a tensor. */
+  readonly #readers = new Map<string, number>();
 
   constructor(program: Program, devices: number, paces?: Paces) {
     this.#program = program;
     this.sharing = new Sharing(program, devices, paces);
     this.#holdings = new Holdings(this.sharing);
     this.#live = liveTensors(program);
+    for (const { inputs } of program.operations)
+      for (const name of new Set(inputs)) this.#readers.set(name, 1 + (this.#readers.get(name) ?? 0));
   }
 
   /** Throws `plan` when no modes keep within the memory. */
@@ -153,9 +157,9 @@ export class Search {
         bytes += 2 * ciphertextsOf(tensor) * residentBytes(ring, level);
         if (seconds.has(name)) continue;
         const sent = ciphertextsOf(tensor) * (devices - 1) * ciphertextBytes(ring, Math.max(level, bootstrapInput));
-        const readers = this.#program.operations.filter(({ inputs }) => inputs.includes(name)).length;
         const { latencySeconds } = options.costs.link;
-        seconds.set(name, communication(sent, sent, options, price) + (readers - 1) * latencySeconds);
+        const others = (this.#readers.get(name) as number) - 1;
+        seconds.set(name, communication(sent, sent, options, price) + others * latencySeconds);
       }
       fits &&= bytes <= heldBytes;
     }

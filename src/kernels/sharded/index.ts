@@ -4,7 +4,6 @@ export { type CollectiveName, type Communicator, collectiveNames } from "./commu
 export { CountingCommunicator } from "./counting.ts";
 export { type Exchanges, isSharded, noExchanges, type ShardedKernels } from "./exchanges.ts";
 export { maximumRanks } from "./layout.ts";
-export { isRepeating } from "./repeating-ring.ts";
 export { Repeats } from "./repeats.ts";
 export { checkRanks, type PrimeChain, placement, type Sharding, type ShardingName, shardingNames } from "./sharding.ts";
 export { RankShare } from "./shares.ts";

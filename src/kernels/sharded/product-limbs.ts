@@ -2,13 +2,17 @@
 import type { KeyBasis, KeyProduct, Limbs } from "../backend.ts";
 import { singleModulus } from "../limbs.ts";
 
-/** What decides which kernels work on limb i of a product. */
-export function productKind(product: KeyProduct, { specialCount }: KeyBasis, i: number): string {
-  const { digits, source, lifted, added, element, accumulates } = product;
+/** What decides which kernels work on limbs of a product, besides their place. */
+export function productKind({ digits, source, lifted, added, element, accumulates }: KeyProduct): string {
+  const lifts = lifted.map((poly) => poly !== undefined).join();
+  return `${digits.length} ${source?.transformed} ${lifts} ${added !== undefined} ${element === 1} ${accumulates}`;
+}
+
+/** The place of limb i: among the special ones (−2), in the digit of this index, or in none (−1). */
+export function placeInProduct({ source }: KeyProduct, { specialCount }: KeyBasis, i: number): number {
   const own = i - specialCount;
-  const lifts = own < 0 ? "" : lifted.map((poly) => poly !== undefined).join();
-  const digit = own < 0 || source === undefined ? -1 : source.ranges.findIndex(([from, to]) => own >= from && own < to);
-  return `${digits.length} ${source?.transformed} ${digit} ${lifts} ${added !== undefined} ${element === 1} ${accumulates}`;
+  if (own < 0) return -2;
+  return source === undefined ? -1 : source.ranges.findIndex(([from, to]) => own >= from && own < to);
 }
 
 /** Operands and results of a product. */

@@ -1,14 +1,13 @@
 /**
  * Kernels of a rank that only counts, which leave out what was counted before (see `repeats.ts`). Most kernels
  * change nothing but values, those of limb shardings limb by limb: one limb stands for all of its kind.
- * Conversions, and what leads to them, depend on where limbs lie in memory as well and always run, unless all that they
- * are part of is a repeat.
+ * Conversions, and what leads to them, depend on where limbs lie in memory as well and always run.
  */
 import { invariant } from "../../base/validate.ts";
 import type { Backend, ConversionTable, KeyBasis, KeyProduct, Limbs, ProductSums, RingKernels } from "../backend.ts";
 import { nameOfModuli } from "../limbs.ts";
 import { type Exchanges, isSharded, type Limbwise, noExchanges, type ShardedKernels } from "./exchanges.ts";
-import { limbsOfProduct, productKind, productOfLimb } from "./product-limbs.ts";
+import { limbsOfProduct, placeInProduct, productKind, productOfLimb } from "./product-limbs.ts";
 import type { Repeats } from "./repeats.ts";
 
 /** What a kernel is to work on: all limbs, or one that stands for others. */
@@ -36,7 +35,7 @@ export class RepeatingRing implements ShardedKernels {
   readonly limbStride: number;
   readonly exchanges: Exchanges;
   readonly limbwise: Limbwise | undefined;
-  readonly repeats: Repeats;
+  readonly #repeats: Repeats;
   readonly #inner: RingKernels;
   readonly #isPlain: (x: Limbs) => boolean;
   /** By the names of moduli. */
@@ -49,19 +48,11 @@ export class RepeatingRing implements ShardedKernels {
     this.degree = inner.degree;
     this.moduli = inner.moduli;
     this.limbStride = inner.limbStride;
-    this.repeats = repeats;
+    this.#repeats = repeats;
     this.#inner = inner;
     this.#isPlain = isSharded(inner) ? (x) => inner.isPlain(x) : () => true;
     this.limbwise = isSharded(inner) ? inner.limbwise : undefined;
-    const exchanges = isSharded(inner) ? inner.exchanges : noExchanges;
-    this.exchanges = {
-      inTransforms: exchanges.inTransforms,
-      beforeModUp: (x) => this.#run(() => exchanges.beforeModUp(x)),
-      afterModDown: (x) => this.#run(() => exchanges.afterModDown(x)),
-      replicate: (x) => this.#run(() => exchanges.replicate(x)),
-      ofDigit: (digit, load) => exchanges.ofDigit(digit, load),
-      keyLimbs: (moduli, digit) => exchanges.keyLimbs(moduli, digit),
-    };
+    this.exchanges = isSharded(inner) ? inner.exchanges : noExchanges;
   }
 
   isPlain(x: Limbs): boolean {
@@ -94,15 +85,15 @@ export class RepeatingRing implements ShardedKernels {
   }
 
   inverseNtt(x: Limbs): void {
-    this.#run(() => this.#inner.inverseNtt(x));
+    this.#inner.inverseNtt(x);
   }
 
   inverseNttInto(dst: Limbs, a: Limbs): void {
-    this.#run(() => this.#inner.inverseNttInto(dst, a));
+    this.#inner.inverseNttInto(dst, a);
   }
 
   copy(dst: Limbs, a: Limbs): void {
-    this.#run(() => this.#inner.copy(dst, a));
+    this.#inner.copy(dst, a);
   }
 
   zero(dst: Limbs): void {
@@ -200,7 +191,6 @@ export class RepeatingRing implements ShardedKernels {
   }
 
   keyProducts(products: readonly KeyProduct[], basis: KeyBasis): void {
-    if (this.repeats.quiet) return;
     const limbs = products.flatMap(limbsOfProduct);
     if (this.limbwise === undefined || !limbs.every(this.#isPlain)) {
       this.#inner.keyProducts(products, basis);
@@ -208,15 +198,16 @@ export class RepeatingRing implements ShardedKernels {
     }
     const { moduli } = products[0].digits[0];
     const kinds = new Map<string, Kind>();
+    const name = products.map(productKind).join();
     for (const [i, modulus] of moduli.entries()) {
       const kind = this.limbwise.kind(modulus);
-      const name = products.map((product) => productKind(product, basis, i)).join();
-      const known = kinds.get(`${kind} ${name}`);
-      if (known === undefined) kinds.set(`${kind} ${name}`, { kind, first: i, count: 1 });
+      const key = `${name} of ${kind} in ${products.map((product) => placeInProduct(product, basis, i))}`;
+      const known = kinds.get(key);
+      if (known === undefined) kinds.set(key, { kind, first: i, count: 1 });
       else known.count++;
     }
     for (const [name, { first, count }] of kinds)
-      this.repeats.kernel(`keyProducts ${name}`, this.#isPlain, limbs, count, () => {
+      this.#repeats.kernel(`keyProducts ${name}`, this.#isPlain, limbs, count, () => {
         const one = productOfLimb(products, basis, first, this.limbStride);
         this.#inner.keyProducts(one.products, one.basis);
       });
@@ -233,27 +224,23 @@ export class RepeatingRing implements ShardedKernels {
   }
 
   automorphism(dst: Limbs, a: Limbs, galoisElement: number): void {
-    this.#run(() => this.#inner.automorphism(dst, a, galoisElement));
+    this.#inner.automorphism(dst, a, galoisElement);
   }
 
   convert(dst: Limbs, src: Limbs, table: ConversionTable): void {
-    this.#run(() => this.#inner.convert(dst, src, table));
+    this.#inner.convert(dst, src, table);
   }
 
   uniform(dst: Limbs, states: Uint32Array): void {
-    this.#run(() => this.#inner.uniform(dst, states));
+    this.#inner.uniform(dst, states);
   }
 
   fromInt32(dst: Limbs, values: Int32Array): void {
-    this.#run(() => this.#inner.fromInt32(dst, values));
+    this.#inner.fromInt32(dst, values);
   }
 
   fromDoubles(dst: Limbs, values: Float64Array): void {
-    this.#run(() => this.#inner.fromDoubles(dst, values));
-  }
-
-  #run(body: () => void): void {
-    if (!this.repeats.quiet) body();
+    this.#inner.fromDoubles(dst, values);
   }
 
   /**
@@ -262,7 +249,6 @@ export class RepeatingRing implements ShardedKernels {
    * @param limbs over the primes of the first, or over more
    */
   #each(name: string, limbs: readonly Limbs[], body: (pick: Pick) => void): void {
-    if (this.repeats.quiet) return;
     if (!limbs.every(this.#isPlain)) {
       body(all);
       return;
@@ -270,13 +256,13 @@ export class RepeatingRing implements ShardedKernels {
     const { moduli } = limbs[0];
     const named = nameOfModuli(moduli);
     if (this.limbwise === undefined) {
-      this.repeats.kernel(`${name} ${this.logN} ${named}`, this.#isPlain, limbs, 1, () => body(all));
+      this.#repeats.kernel(`${name} ${this.logN} ${named}`, this.#isPlain, limbs, 1, () => body(all));
       return;
     }
     let kinds = this.#kinds.get(named);
     if (kinds === undefined) this.#kinds.set(named, (kinds = kindsOf(moduli, this.limbwise)));
     for (const { kind, first, count } of kinds)
-      this.repeats.kernel(`${name} ${this.logN} of ${kind}`, this.#isPlain, limbs, count, () =>
+      this.#repeats.kernel(`${name} ${this.logN} of ${kind}`, this.#isPlain, limbs, count, () =>
         body(this.#pick(first)),
       );
   }
@@ -289,10 +275,6 @@ export class RepeatingRing implements ShardedKernels {
       words: (words) => words.subarray(i, i + 1),
     };
   }
-}
-
-export function isRepeating(kernels: object): kernels is RepeatingRing {
-  return kernels instanceof RepeatingRing;
 }
 
 function kindsOf(moduli: readonly number[], { kind }: Limbwise): Kind[] {

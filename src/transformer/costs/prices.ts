@@ -22,8 +22,8 @@ import { type Call, nameOfCall, nameOfShape, type Operand, type Shape, type Trac
 import type { Meter } from "./units.ts";
 
 export interface Price {
-  /** How much each number of the meter goes up. */
-  readonly amounts: Float64Array;
+  /** How much numbers of the meter go up, those that do. */
+  readonly amounts: readonly (readonly [index: number, amount: number])[];
   /** Bytes in use at most during the call, its results among them, beside what was in use before. */
   readonly bytes: number;
 }
@@ -104,8 +104,7 @@ export class Prices {
   total({ calls }: Trace, base: number): Float64Array {
     const total = new Float64Array(this.#size);
     for (const { call, times } of calls) {
-      const { amounts } = this.of(call, base);
-      for (let i = 0; i < total.length; i++) total[i] = (total[i] as number) + times * (amounts[i] as number);
+      for (const [i, amount] of this.of(call, base).amounts) total[i] = (total[i] as number) + times * amount;
     }
     return total;
   }
@@ -139,10 +138,11 @@ export class Prices {
     for (const operand of [...operands, ...results])
       invariant(polysOf(operand).every(isPlain), `${call.name} leaves limbs otherwise than others lie`);
     for (const one of results) one[Symbol.dispose]();
-    const less = call.beyond && this.of(call.beyond, base);
-    const amounts = new Float64Array(after.length);
-    for (let i = 0; i < amounts.length; i++)
-      amounts[i] = (after[i] as number) - (before[i] as number) - (less?.amounts[i] ?? 0);
+    const rises = Float64Array.from(after, (value, i) => value - (before[i] as number));
+    if (call.beyond !== undefined)
+      for (const [i, amount] of this.of(call.beyond, base).amounts) rises[i] = (rises[i] as number) - amount;
+    const amounts: [number, number][] = [];
+    for (let i = 0; i < rises.length; i++) if (rises[i] !== 0) amounts.push([i, rises[i] as number]);
     return { amounts, bytes: peak - used };
   }
 
