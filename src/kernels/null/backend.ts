@@ -23,6 +23,20 @@ import type { WorkByPrime } from "./work-by-prime.ts";
 /** Runs of 2^this and more have a kernel of their own. */
 const longRun = 4;
 
+/** How a null backend keeps account of memory. */
+type Memory = Pick<Allocator, "allocate" | "release" | "report" | "forgetPeak" | "apart" | "onPressure" | "onAllocate">;
+
+/** No account at all: everything lies at address 0. */
+const noMemory: Memory = {
+  allocate: () => 0,
+  release: () => undefined,
+  report: () => ({ used: 0, peak: 0, limit: 0 }),
+  forgetPeak: () => undefined,
+  apart: (body) => body(),
+  onPressure: () => () => undefined,
+  onAllocate: () => () => undefined,
+};
+
 /** A backend that computes nothing; `work` is what a real one would have done. */
 export class NullBackend implements Backend {
   readonly name = "null";
@@ -31,12 +45,12 @@ export class NullBackend implements Backend {
   calls = 0;
   /** Counted besides where it was set. */
   byPrime: WorkByPrime | undefined;
-  readonly #allocator: Allocator;
+  readonly #allocator: Memory;
   readonly #rings = new Map<string, RingKernels>();
 
-  /** @param maximumBytes the memory limit to plan against; without one, all that is asked for is given */
-  constructor(maximumBytes = 2 ** 46) {
-    this.#allocator = new Allocator(0, maximumBytes, () => true);
+  /** @param maximumBytes the memory limit to plan against, or "uncounted"; by default all that is asked for is given */
+  constructor(maximumBytes: number | "uncounted" = 2 ** 46) {
+    this.#allocator = maximumBytes === "uncounted" ? noMemory : new Allocator(0, maximumBytes, () => true);
   }
 
   memory(): MemoryReport {
@@ -94,9 +108,9 @@ class NullRing implements RingKernels {
   readonly degree: number;
   readonly moduli: readonly number[];
   readonly limbStride: number;
-  readonly #allocator: Allocator;
+  readonly #allocator: Memory;
 
-  constructor(backend: NullBackend, allocator: Allocator, logN: number, moduli: readonly number[]) {
+  constructor(backend: NullBackend, allocator: Memory, logN: number, moduli: readonly number[]) {
     this.backend = backend;
     this.logN = logN;
     this.degree = 2 ** logN;

@@ -30,7 +30,7 @@ export type Traced = (environment: Environment, evaluator: TracingEvaluator) => 
 
 export class Traces {
   readonly parameters: Parameters;
-  readonly #backend = new NullBackend();
+  readonly #backend = new NullBackend("uncounted");
   readonly #context: Context;
   readonly #program: Pick<Program, "geometry" | "length">;
   readonly #known = new Map<string, Trace>();
