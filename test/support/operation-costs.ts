@@ -1,7 +1,7 @@
 /** Work by units against what the null backend counts when operators really run, and on what cases. */
 
 import { Bootstrapper } from "../../src/circuits/index.ts";
-import { type Ciphertext, Context, Evaluator, type Parameters } from "../../src/ckks/index.ts";
+import { type Ciphertext, Context, Evaluator, type KeyName, type Parameters } from "../../src/ckks/index.ts";
 import {
   CountingCommunicator,
   collectiveNames,
@@ -29,6 +29,7 @@ import {
 import { BlankKeys } from "../../src/transformer/costs/blank-keys.ts";
 import { emptyWeights } from "../../src/transformer/costs/empty-weights.ts";
 import { OperationCosts, type OperationPhase } from "../../src/transformer/costs/operation-costs.ts";
+import { RecordingKeys } from "../../src/transformer/costs/recording-keys.ts";
 import { buildGraph, type UnscheduledProgram } from "../../src/transformer/graph/index.ts";
 import { Environment } from "../../src/transformer/operators/environment.ts";
 import { executeOperation, finishSum, isSumming, partialSums } from "../../src/transformer/operators/execute.ts";
@@ -63,6 +64,26 @@ export const costCases: readonly CostCase[] = [
     logN: 9,
     long: { lanes: 8, blocks: 1, babySteps: 2 },
     levels: costLevels,
+    shardings: ["limb-ib"],
+  },
+  {
+    title: "short, several groups and score blocks",
+    shape: { hidden: 8, heads: 2, inner: 20, tokens: 16 },
+    tokens: 16,
+    length: 13,
+    spread: 2,
+    logN: 9,
+    levels: costLevels,
+    shardings: shardingNames,
+  },
+  {
+    title: "short, one group",
+    shape: { hidden: 8, heads: 4, inner: 12, tokens: 8 },
+    tokens: 8,
+    length: 8,
+    spread: 1,
+    logN: 8,
+    levels: [8],
     shardings: ["limb-ib"],
   },
 ];
@@ -151,6 +172,22 @@ class Bench {
     });
   }
 
+  /** Keys with the highest level of each, and most bytes beside operands and keys, of really running a part. */
+  sample(operation: Operation, part: Part): { keys: Map<KeyName, number>; bytes: number } {
+    const level = operation.level as number;
+    const { evaluator, geometry, length, bootstrapper, scale, slots } = this.#environment;
+    const keys = new RecordingKeys(evaluator.context, this.#backend);
+    const environment = new Environment(new Evaluator(evaluator.context, keys), geometry, length, bootstrapper);
+    const inputs = operation.inputs.map((name) =>
+      range(ciphertextsOf(this.tensor(name))).map((): Ciphertext => evaluator.zero(level, scale, slots)),
+    );
+    const constants = { weights: (o: Operation, index: number) => emptyWeights(this.program, o, index) };
+    this.#backend.forgetPeak();
+    const { used } = this.#backend.memory();
+    executeOperation(environment, this.program, operation, inputs, constants, part);
+    return { keys: keys.levels, bytes: this.#backend.memory().peak - used };
+  }
+
   #counted(): Counted {
     const communicator = this.#communicator;
     return {
@@ -171,6 +208,7 @@ class Bench {
     const last = { outputs: whole.outputs.map((list, o) => (o === 0 ? list.slice(-1) : [])) };
     const parts = new Map<string, { title: string; part: Part }>();
     for (const [title, part] of Object.entries({ whole, half, second, last })) {
+      if (part.outputs.every((list) => list.length === 0)) continue;
       const same = parts.get(JSON.stringify(part));
       parts.set(JSON.stringify(part), { title: same === undefined ? title : `${same.title}, ${title}`, part });
     }
@@ -195,6 +233,24 @@ class Bench {
   }
 }
 
+/** Operations that need other keys, or other bytes at most, when they really run than their samples say. */
+export function mistakesOfSamples(one: CostCase, level: number): string[] {
+  const bench = new Bench(one);
+  const wrong: string[] = [];
+  for (const operation of bench.operations(level).filter(({ depth }) => depth <= level)) {
+    if (isSumming(bench.program, operation)) continue;
+    const [{ part }] = bench.parts(operation) as [ReturnType<Bench["parts"]>[number]];
+    const [real, sample] = [bench.sample(operation, part), bench.costs.sample(operation, part)];
+    const place = describeOperation(operation);
+    if (JSON.stringify([...sample.keys].sort()) !== JSON.stringify([...real.keys].sort()))
+      wrong.push(`${place}: keys ${[...sample.keys]} for ${[...real.keys]}`);
+    // Blocks of memory are multiples of 64 bytes.
+    if (Math.abs(sample.bytes - real.bytes) > 1e-3 * real.bytes)
+      wrong.push(`${place}: ${sample.bytes} bytes for ${real.bytes}`);
+  }
+  return wrong;
+}
+
 interface Counted {
   readonly work: KernelWork;
   readonly bytes: readonly number[];
@@ -213,6 +269,8 @@ function mistakes(bench: Bench, level: number, titles = /./): string[] {
     const parts = bench.parts(operation).filter(({ title }) => titles.test(title));
     // Makes what contexts keep, for all parts: the first is the whole where there is more than one.
     for (const { part } of parts.slice(0, 1)) bench.run(operation, ["whole"], part);
+    // What is traced at another level holds at this one.
+    for (const { part } of parts) bench.costs.work({ ...operation, level: level + 1 } as Operation, "whole", part);
     for (const { title, phases, part } of parts) {
       for (const [i, { work, bytes }] of bench.run(operation, phases, part).entries()) {
         const phase = phases[i] as OperationPhase;

@@ -104,14 +104,18 @@ export class OperationCosts {
     return workOfList(this.#count(operation, phase, part));
   }
 
-  /** What the further meter counts of it. */
+  /** What the further meter of a rank counts of it. */
   bytes(operation: Operation, phase: OperationPhase, part: Part): number[] {
-    return [...this.#count(operation, phase, part).subarray(kernelNames.length)];
+    return this.#metered ? this.#beyondWork(operation, phase, part) : [];
   }
 
   /** What a whole part does to limbs modulo each prime, on a device alone. */
   byPrime(operation: Operation, part: Part): CountsByPrime {
-    return countsByPrime(this.bytes(operation, "whole", part));
+    return countsByPrime(this.#beyondWork(operation, "whole", part));
+  }
+
+  #beyondWork(operation: Operation, phase: OperationPhase, part: Part): number[] {
+    return [...this.#count(operation, phase, part).subarray(kernelNames.length)];
   }
 
   seconds(operation: Operation, phase: OperationPhase, part: Part, times: KernelWork): number {

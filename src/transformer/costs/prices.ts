@@ -137,7 +137,8 @@ export class Prices {
     const results = resultsOf(result);
     for (const operand of [...operands, ...results])
       invariant(polysOf(operand).every(isPlain), `${call.name} leaves limbs otherwise than others lie`);
-    for (const one of results) one[Symbol.dispose]();
+    for (const one of [...results, ...operands.filter((_, i) => isPending(call.operands[i] as Shape))])
+      one[Symbol.dispose]();
     const rises = Float64Array.from(after, (value, i) => value - (before[i] as number));
     if (call.beyond !== undefined)
       for (const [i, amount] of this.of(call.beyond, base).amounts) rises[i] = (rises[i] as number) - amount;
@@ -148,7 +149,7 @@ export class Prices {
 
   /** Operands of one shape share their memory, but for those that calls change. */
   #operand(shape: Shape, base: number): Operand {
-    if (shape.form === "hoisted" && shape.pending) return this.#make(shape, base);
+    if (isPending(shape)) return this.#make(shape, base);
     const name = nameOfShape(shape, base);
     let operand = this.#operands.get(name);
     if (operand === undefined) this.#operands.set(name, (operand = this.#make(shape, base)));
@@ -199,11 +200,14 @@ export class Prices {
   }
 }
 
-type Result = Ciphertext | ExtendedCiphertext | Hoisted | Plaintext;
+/** Whether the first call with an operand of this shape changes it. */
+function isPending(shape: Shape): boolean {
+  return shape.form === "hoisted" && shape.pending;
+}
 
-function resultsOf(result: unknown): Result[] {
+function resultsOf(result: unknown): Operand[] {
   if (result === undefined) return [];
-  return Array.isArray(result) ? (result as Result[]) : [result as Result];
+  return Array.isArray(result) ? (result as Operand[]) : [result as Operand];
 }
 
 function polysOf(operand: Operand): readonly Poly[] {

@@ -5,6 +5,7 @@ import { Context, type Parameters } from "../../ckks/index.ts";
 import { kernelNames, NullBackend } from "../../kernels/index.ts";
 import { type Program, slotsOf } from "../../program/index.ts";
 import { Environment } from "../operators/environment.ts";
+import { Recorder } from "./recorder.ts";
 import type { Trace } from "./trace.ts";
 import { TracingEvaluator } from "./tracing-evaluator.ts";
 
@@ -63,7 +64,8 @@ export class Traces {
 
   #make(base: number, traced: Traced): Trace {
     const { bootstrapper } = this;
-    const evaluator = new TracingEvaluator(this.#context, base);
+    const recorder = new Recorder(base);
+    const evaluator = new TracingEvaluator(this.#context, recorder);
     const { geometry, length } = this.#program;
     const before = { ...this.#backend.work };
     traced(new Environment(evaluator, geometry, length, bootstrapper), evaluator);
@@ -71,6 +73,6 @@ export class Traces {
       kernelNames.every((name) => this.#backend.work[name] === before[name]),
       "an operator asks for more than its evaluator is told",
     );
-    return evaluator.trace;
+    return recorder.trace;
   }
 }

@@ -14,7 +14,6 @@ import {
   Hoisted,
   type HoistOptions,
   isComplex,
-  type KeyName,
   type PlainTerm,
   Plaintext,
   reducedSteps,
@@ -24,43 +23,18 @@ import {
 import { range } from "../../program/index.ts";
 import { Poly } from "../../ring/poly.ts";
 import type { Ring } from "../../ring/ring.ts";
-import { Moments } from "./moments.ts";
-import { type Call, isAlike, nameOfCall, type Operand, type PolySize, type Run, shapeOf, type Trace } from "./trace.ts";
+import type { Details, Recorder } from "./recorder.ts";
+import type { Operand, PolySize, Run } from "./trace.ts";
 
-const noKeys = {
-  keys(): never {
-    throw new Error("a tracing evaluator has no keys");
-  },
-};
-
-interface Details {
-  /** See {@link Call.levels}. */
-  readonly levels?: readonly number[];
-  /** See {@link Call.steps}. */
-  readonly steps?: readonly number[];
-  /** Highest level whose limbs are read of operands; the least of `levels` by default. */
-  readonly read?: number;
-}
+const noKeys = { keys: () => invariant(false, "what is traced is made without keys") as never };
 
 export class TracingEvaluator extends Evaluator {
-  readonly #base: number;
-  readonly #moments = new Moments();
-  readonly #keys = new Map<KeyName, number>();
-  readonly #calls = new Map<string, { readonly call: Call; times: number }>();
+  readonly #recorder: Recorder;
 
-  /**
-   * @param context over a null backend
-   * @param base level that the levels of the trace count from
-   */
-  constructor(context: Context, base: number) {
+  /** @param context over a null backend */
+  constructor(context: Context, recorder: Recorder) {
     super(context, noKeys);
-    this.#base = base;
-  }
-
-  /** All calls so far. */
-  get trace(): Trace {
-    const { list, sizes } = this.#moments;
-    return { calls: [...this.#calls.values()], moments: list, sizes, keys: this.#keys };
+    this.#recorder = recorder;
   }
 
   /** An operand of what is traced, which does not count as memory. */
@@ -76,7 +50,7 @@ export class TracingEvaluator extends Evaluator {
     const { level = parameters.maximumLevel, scale = parameters.scale, use, extended = false } = options;
     const length = isComplex(values) ? values.real.length : values.length;
     const slots = Math.max(length, 2);
-    this.#call(
+    this.#recorder.call(
       `encode ${slots} ${use} ${extended}`,
       [],
       (evaluator, _, [at]) => evaluator.encode(new Float64Array(length), { ...options, level: at as number }),
@@ -89,24 +63,31 @@ export class TracingEvaluator extends Evaluator {
   }
 
   override zero(level: number, scale: number, slots: number): Ciphertext {
-    this.#call("zero", [], (evaluator, _, [at]) => evaluator.zero(at as number, 1, slots), { levels: [level] });
+    this.#recorder.call("zero", [], (evaluator, _, [at]) => evaluator.zero(at as number, 1, slots), {
+      levels: [level],
+    });
     return this.#ciphertext(2, level, scale, slots);
   }
 
   override zeroExtended(level: number, scale: number, slots: number): ExtendedCiphertext {
-    this.#call("zeroExtended", [], (evaluator, _, [at]) => evaluator.zeroExtended(at as number, 1, slots), {
+    this.#recorder.call("zeroExtended", [], (evaluator, _, [at]) => evaluator.zeroExtended(at as number, 1, slots), {
       levels: [level],
     });
     return this.#extended(level, scale, slots);
   }
 
   override add(a: Ciphertext, b: Ciphertext): Ciphertext {
-    this.#call("add", [a, b], (evaluator, [x, y]) => evaluator.add(x as Ciphertext, y as Ciphertext), lower(a, b));
+    this.#recorder.call(
+      "add",
+      [a, b],
+      (evaluator, [x, y]) => evaluator.add(x as Ciphertext, y as Ciphertext),
+      lower(a, b),
+    );
     return this.#added(a, b);
   }
 
   override subtract(a: Ciphertext, b: Ciphertext): Ciphertext {
-    this.#call(
+    this.#recorder.call(
       "subtract",
       [a, b],
       (evaluator, [x, y]) => evaluator.subtract(x as Ciphertext, y as Ciphertext),
@@ -116,13 +97,18 @@ export class TracingEvaluator extends Evaluator {
   }
 
   override addTo(target: Ciphertext, a: Ciphertext): void {
-    this.#call("addTo", [target, a], (evaluator, [x, y]) => evaluator.addTo(x as Ciphertext, y as Ciphertext), {
-      read: target.level,
-    });
+    this.#recorder.call(
+      "addTo",
+      [target, a],
+      (evaluator, [x, y]) => evaluator.addTo(x as Ciphertext, y as Ciphertext),
+      {
+        read: target.level,
+      },
+    );
   }
 
   override addExtended(into: ExtendedCiphertext, a: ExtendedCiphertext): void {
-    this.#call("addExtended", [into, a], (evaluator, [x, y]) =>
+    this.#recorder.call("addExtended", [into, a], (evaluator, [x, y]) =>
       evaluator.addExtended(x as ExtendedCiphertext, y as ExtendedCiphertext),
     );
   }
@@ -146,12 +132,17 @@ export class TracingEvaluator extends Evaluator {
   }
 
   override addPlain(a: Ciphertext, plaintext: Plaintext): Ciphertext {
-    this.#call("addPlain", [a, plaintext], (evaluator, [x, y]) => evaluator.addPlain(x as Ciphertext, y as Plaintext));
+    this.#recorder.call(
+      "addPlain",
+      [a, plaintext],
+      (evaluator, [x, y]) => evaluator.addPlain(x as Ciphertext, y as Plaintext),
+      { read: a.level },
+    );
     return this.#ciphertext(a.parts.length, a.level, a.scale, a.slots);
   }
 
   override multiplyPlain(a: Ciphertext, plaintext: Plaintext): Ciphertext {
-    this.#call(
+    this.#recorder.call(
       "multiplyPlain",
       [a, plaintext],
       (evaluator, [x, y]) => evaluator.multiplyPlain(x as Ciphertext, y as Plaintext),
@@ -161,7 +152,7 @@ export class TracingEvaluator extends Evaluator {
   }
 
   override accumulate(target: Ciphertext, a: Ciphertext, constant: number): void {
-    this.#call(
+    this.#recorder.call(
       "accumulate",
       [target, a],
       (evaluator, [x, y]) => evaluator.accumulate(x as Ciphertext, y as Ciphertext, constant),
@@ -170,14 +161,14 @@ export class TracingEvaluator extends Evaluator {
   }
 
   override accumulateConstant(target: Ciphertext, constant: number): void {
-    this.#call("accumulateConstant", [target], (evaluator, [x]) =>
+    this.#recorder.call("accumulateConstant", [target], (evaluator, [x]) =>
       evaluator.accumulateConstant(x as Ciphertext, constant),
     );
   }
 
   override combine(...[terms, constant, { level, scale, slots }]: Parameters<Evaluator["combine"]>): Ciphertext {
     if (terms.length === 0) return super.combine(terms, constant, { level, scale, slots });
-    this.#sum(
+    this.#recorder.sum(
       "combine",
       terms.map(([a]) => [a]),
       (evaluator, operands, [at]) => {
@@ -191,14 +182,16 @@ export class TracingEvaluator extends Evaluator {
 
   override plainSum(terms: readonly PlainTerm<Ciphertext>[]): Ciphertext {
     const [[a, { level, scale }]] = terms as [PlainTerm<Ciphertext>];
-    this.#sum("plainSum", terms, (evaluator, operands) => evaluator.plainSum(inPairs(operands)), { read: level });
+    this.#recorder.sum("plainSum", terms, (evaluator, operands) => evaluator.plainSum(inPairs(operands)), {
+      read: level,
+    });
     return this.#ciphertext(2, level, a.scale * scale, Math.max(...terms.map(([{ slots }]) => slots)));
   }
 
   override plainSums(sums: readonly (readonly PlainTerm<ExtendedCiphertext>[])[]): ExtendedCiphertext[] {
     // Sums share reading what they have in common, which does not count.
     return sums.map((terms) => {
-      this.#sum("plainSums", terms, (evaluator, operands) => evaluator.plainSums([inPairs(operands)]));
+      this.#recorder.sum("plainSums", terms, (evaluator, operands) => evaluator.plainSums([inPairs(operands)]));
       const [[{ scale, slots }, plaintext]] = terms as [PlainTerm<ExtendedCiphertext>];
       return this.#extended(plaintext.level, scale * plaintext.scale, slots);
     });
@@ -208,33 +201,38 @@ export class TracingEvaluator extends Evaluator {
     const [[a, b]] = pairs as [readonly [Ciphertext, Ciphertext]];
     const all = pairs.flat();
     const level = Math.min(...all.map((x) => x.level));
-    this.#sum("tensorSum", pairs, (evaluator, operands) => evaluator.tensorSum(inPairs(operands), factor), {
+    this.#recorder.sum("tensorSum", pairs, (evaluator, operands) => evaluator.tensorSum(inPairs(operands), factor), {
       read: level,
     });
     return this.#ciphertext(3, level, a.scale * b.scale, Math.max(...all.map((x) => x.slots)));
   }
 
   override rescale(a: Ciphertext): Ciphertext {
-    this.#call("rescale", [a], (evaluator, [x]) => evaluator.rescale(x as Ciphertext));
+    this.#recorder.call("rescale", [a], (evaluator, [x]) => evaluator.rescale(x as Ciphertext));
     return this.#ciphertext(a.parts.length, a.level - 1, this.#rescaled(a), a.slots);
   }
 
   override dropLevel(a: Ciphertext, level: number): Ciphertext {
-    this.#call("dropLevel", [a], (evaluator, [x], [at]) => evaluator.dropLevel(x as Ciphertext, at as number), {
-      levels: [level],
-    });
+    this.#recorder.call(
+      "dropLevel",
+      [a],
+      (evaluator, [x], [at]) => evaluator.dropLevel(x as Ciphertext, at as number),
+      {
+        levels: [level],
+      },
+    );
     return this.#ciphertext(a.parts.length, level, a.scale, a.slots);
   }
 
   override relineariseExtended(a: Ciphertext): ExtendedCiphertext {
-    this.#key("relinearisation", a.level);
-    this.#call("relinearise", [a], (evaluator, [x]) => evaluator.relineariseExtended(x as Ciphertext));
+    this.#recorder.key("relinearisation", a.level);
+    this.#recorder.call("relinearise", [a], (evaluator, [x]) => evaluator.relineariseExtended(x as Ciphertext));
     return this.#extended(a.level, a.scale, a.slots);
   }
 
   override relineariseRescaleTogether(list: readonly Ciphertext[]): Ciphertext[] {
-    for (const { level } of list.slice(0, 1)) this.#key("relinearisation", level);
-    this.#call("relineariseRescaleTogether", list, (evaluator, operands) =>
+    for (const { level } of list.slice(0, 1)) this.#recorder.key("relinearisation", level);
+    this.#recorder.call("relineariseRescaleTogether", list, (evaluator, operands) =>
       evaluator.relineariseRescaleTogether(operands as readonly Ciphertext[]),
     );
     return list.map((a) => this.#ciphertext(2, a.level - 1, this.#rescaled(a), a.slots));
@@ -244,17 +242,19 @@ export class TracingEvaluator extends Evaluator {
     const reduced = reducedSteps(steps, a.slots);
     if (reduced === 0) return this.copy(a);
     this.#rotationKey(reduced, a.level);
-    this.#call("rotate", [a], (evaluator, [x]) => evaluator.rotate(x as Ciphertext, reduced), { steps: [reduced] });
+    this.#recorder.call("rotate", [a], (evaluator, [x]) => evaluator.rotate(x as Ciphertext, reduced), {
+      steps: [reduced],
+    });
     return this.#ciphertext(2, a.level, a.scale, a.slots);
   }
 
   override conjugate(a: Ciphertext): Ciphertext {
-    this.#key(`galois-${conjugationElement(this.context.parameters.degree)}`, a.level);
+    this.#recorder.key(`galois-${conjugationElement(this.context.parameters.degree)}`, a.level);
     return this.#mapped("conjugate", a, a.scale, (evaluator, x) => evaluator.conjugate(x));
   }
 
   override hoist(a: Ciphertext, { transforms = "now", level = a.level }: HoistOptions = {}): Hoisted {
-    this.#call(
+    this.#recorder.call(
       `hoist ${transforms}`,
       [a],
       (evaluator, [x], [at]) => evaluator.hoist(x as Ciphertext, { transforms, level: at as number }),
@@ -267,7 +267,7 @@ export class TracingEvaluator extends Evaluator {
     a: ExtendedCiphertext,
     { transforms = "now" }: Pick<HoistOptions, "transforms"> = {},
   ): Hoisted {
-    this.#call(`hoistExtended ${transforms}`, [a], (evaluator, [x]) =>
+    this.#recorder.call(`hoistExtended ${transforms}`, [a], (evaluator, [x]) =>
       evaluator.hoistExtended(x as ExtendedCiphertext, { transforms }),
     );
     const down = transforms === "later" ? this.#poly(a.level, "Q") : undefined;
@@ -289,23 +289,25 @@ export class TracingEvaluator extends Evaluator {
     const reduced = reducedSteps(steps, slots);
     if (reduced !== 0) this.#rotationKey(reduced, level);
     const run: Run = (evaluator, [x]) => evaluator.rotateExtended(x as Hoisted, reduced);
-    this.#call("rotateExtended", [hoisted], run, { steps: [reduced] });
+    this.#recorder.call("rotateExtended", [hoisted], run, { steps: [reduced] });
     if (reduced !== 0) decomposed.take();
     return this.#extended(level, scale, slots);
   }
 
   override extend(a: Ciphertext, level: number = a.level): ExtendedCiphertext {
-    this.#call("extend", [a], (evaluator, [x], [at]) => evaluator.extend(x as Ciphertext, at), { levels: [level] });
+    this.#recorder.call("extend", [a], (evaluator, [x], [at]) => evaluator.extend(x as Ciphertext, at), {
+      levels: [level],
+    });
     return this.#extended(level, a.scale, a.slots);
   }
 
   override modDown(a: ExtendedCiphertext): Ciphertext {
-    this.#call("modDown", [a], (evaluator, [x]) => evaluator.modDown(x as ExtendedCiphertext));
+    this.#recorder.call("modDown", [a], (evaluator, [x]) => evaluator.modDown(x as ExtendedCiphertext));
     return this.#ciphertext(2, a.level, a.scale, a.slots);
   }
 
   override modDownRescale(a: ExtendedCiphertext): Ciphertext {
-    this.#call("modDownRescale", [a], (evaluator, [x]) => evaluator.modDownRescale(x as ExtendedCiphertext));
+    this.#recorder.call("modDownRescale", [a], (evaluator, [x]) => evaluator.modDownRescale(x as ExtendedCiphertext));
     return this.#ciphertext(2, a.level - 1, this.#rescaled(a), a.slots);
   }
 
@@ -316,7 +318,7 @@ export class TracingEvaluator extends Evaluator {
       return;
     }
     this.#rotationKey(reduced, a.level);
-    this.#call(
+    this.#recorder.call(
       "accumulateRotated",
       [into, a],
       (evaluator, [x, y]) =>
@@ -327,64 +329,15 @@ export class TracingEvaluator extends Evaluator {
 
   override modRaise(a: Ciphertext): Ciphertext {
     const top = this.context.parameters.maximumLevel;
-    this.#key("dense-to-sparse", a.level);
-    this.#key("sparse-to-dense", top);
-    this.#call("modRaise", [a], (evaluator, [x]) => evaluator.modRaise(x as Ciphertext));
+    this.#recorder.key("dense-to-sparse", a.level);
+    this.#recorder.key("sparse-to-dense", top);
+    this.#recorder.call("modRaise", [a], (evaluator, [x]) => evaluator.modRaise(x as Ciphertext));
     return this.#ciphertext(2, top, a.scale, a.slots);
-  }
-
-  /** A call that sums terms, which cost the same each where they are alike: as one of two terms, and one term more again and again. */
-  #sum(name: string, terms: readonly (readonly Operand[])[], run: Run, details: Details = {}): void {
-    const { read = Math.min(...(details.levels ?? [])) } = details;
-    const [first] = terms as [readonly Operand[]];
-    const alike =
-      terms.length > 2 && terms.every((term) => term.every((a, k) => isAlike(a, first[k] as Operand, read)));
-    if (!alike) {
-      this.#call(name, terms.flat(), run, details);
-      return;
-    }
-    const two = this.#call(name, terms.slice(0, 2).flat(), run, details);
-    const three = this.#describe(name, terms.slice(0, 3).flat(), run, details);
-    this.#note({ ...three, name: `${name}, one more`, beyond: two }, terms.length - 2);
-  }
-
-  #call(name: string, operands: readonly Operand[], run: Run, details?: Details): Call {
-    return this.#note(this.#describe(name, operands, run, details), 1);
-  }
-
-  #describe(
-    name: string,
-    operands: readonly Operand[],
-    run: Run,
-    { levels = [], steps = [], read = Math.min(...levels) }: Details = {},
-  ): Call {
-    const base = this.#base;
-    return {
-      name,
-      operands: operands.map((operand) => shapeOf(operand, base, read)),
-      levels: levels.map((level) => level - base),
-      steps,
-      run,
-    };
-  }
-
-  #note(call: Call, times: number): Call {
-    const key = nameOfCall(call, 0, true);
-    let known = this.#calls.get(key);
-    if (known === undefined) this.#calls.set(key, (known = { call, times: 0 }));
-    known.times += times;
-    this.#moments.note(known.call);
-    return known.call;
-  }
-
-  #key(name: KeyName, level: number): void {
-    const relative = level - this.#base;
-    this.#keys.set(name, Math.max(relative, this.#keys.get(name) ?? relative));
   }
 
   #rotationKey(steps: number, level: number): void {
     invariant(steps !== 0, "rotations by nothing have no key");
-    this.#key(`galois-${rotationElement(steps, this.context.parameters.degree)}`, level);
+    this.#recorder.key(`galois-${rotationElement(steps, this.context.parameters.degree)}`, level);
   }
 
   #mapped(
@@ -393,7 +346,7 @@ export class TracingEvaluator extends Evaluator {
     scale: number,
     run: (evaluator: Evaluator, x: Ciphertext) => Ciphertext,
   ): Ciphertext {
-    this.#call(name, [a], (evaluator, [x]) => run(evaluator, x as Ciphertext));
+    this.#recorder.call(name, [a], (evaluator, [x]) => run(evaluator, x as Ciphertext));
     return this.#ciphertext(a.parts.length, a.level, scale, a.slots);
   }
 
@@ -433,7 +386,7 @@ export class TracingEvaluator extends Evaluator {
   #poly(level: number, basis: PolySize["basis"], ring: Ring = this.context.ring): Poly {
     const { parameters } = this.context;
     const moduli = basis === "Q" ? parameters.moduli(level) : parameters.extendedModuli(level);
-    const release = this.#moments.take({ logN: ring.logN, basis, level: level - this.#base });
+    const release = this.#recorder.take({ logN: ring.logN, basis }, level);
     return new TracedPoly(ring, moduli, release);
   }
 }
