@@ -16,7 +16,7 @@
  */
 import { AegisError, withPath } from "../../base/errors.ts";
 import { powerOfTwo } from "../../base/validate.ts";
-import type { BootstrappingSpec, Ciphertext, Context, Evaluator } from "../../ckks/index.ts";
+import type { BootstrappingSpec, Ciphertext, Context, Evaluator, Parameters } from "../../ckks/index.ts";
 import { type EvalModPlan, evalModPlan } from "../approximation/index.ts";
 import { type LinearTransform, transformRotations } from "../linear-transform.ts";
 import { evaluateSines } from "./eval-mod.ts";
@@ -26,6 +26,19 @@ import { Unpacking } from "./unpack.ts";
 
 /** Number of special primes of the dense → sparse switch: its modulus stays near 2^116. */
 export const ephemeralSpecialCount = 2;
+
+/** Fitted once for all contexts of the same parameters. */
+const sines = new WeakMap<Parameters, EvalModPlan>();
+
+function sineOf(parameters: Parameters): EvalModPlan {
+  let sine = sines.get(parameters);
+  if (sine === undefined) {
+    const { range, doubleAngles, cosineDegree } = parameters.spec.bootstrapping as BootstrappingSpec;
+    sine = evalModPlan({ K: range, doubleAngles, degree: cosineDegree, centred: true, domain: "interval" });
+    sines.set(parameters, sine);
+  }
+  return sine;
+}
 
 /** A rotation key that bootstrapping asks for. */
 export interface NeededRotation {
@@ -64,15 +77,7 @@ export class Bootstrapper implements Disposable {
     this.outputLevel = output;
     const packed = slots < parameters.maximumSlots;
     this.#packed = packed ? new Unpacking(context, slots, reduced) : undefined;
-    const plan = (): EvalModPlan =>
-      evalModPlan({
-        K: spec.range,
-        doubleAngles: spec.doubleAngles,
-        degree: spec.cosineDegree,
-        centred: true,
-        domain: "interval",
-      });
-    this.#sine = like === undefined ? plan() : like.#sine;
+    this.#sine = sineOf(parameters);
     const q0 = 2 ** parameters.logModulus(0);
     this.#toCoefficients = toCoefficients(
       context,
