@@ -177,7 +177,9 @@ class Planner {
     this.#options = options;
     this.#search = searchOf(program, setting, options.devices);
     this.#effort = program.operations.length * options.devices < many ? thorough : brief;
-    this.#sizes = chunkSizes(options);
+    const sizes = chunkSizes(options);
+    // No operation of the short layout is taken in chunks.
+    this.#sizes = program.geometry.layout === "short" ? sizes.slice(0, 1) : sizes;
     this.#overlap = options.overlap ?? true;
   }
 
