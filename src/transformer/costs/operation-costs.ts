@@ -78,7 +78,10 @@ export class OperationCosts {
   readonly #shapes = new Map<string, string>();
   readonly #size: number;
 
-  /** @param context over `backend`, or over a sharded one that counts on it */
+  /**
+   * @param context over `backend`, or over a sharded one that counts on it
+   * @param bootstrapper of fresh traces, see there; where calls have no prices on the same context, to run
+   */
   constructor(
     context: Context,
     backend: NullBackend,
@@ -90,12 +93,18 @@ export class OperationCosts {
     const evaluator = new Evaluator(context, uncountedKeys(context, backend));
     this.#environment = new Environment(evaluator, program.geometry, program.length, bootstrapper);
     this.#metered = meter !== undefined;
-    const work = (): number[] => kernelNames.map((name) => backend.work[name]);
-    const counted: Meter = meter === undefined ? meterOf(context, backend, times) : () => [...work(), ...meter()];
-    this.#size = counted().length;
-    this.#units = like === undefined ? new UnitCache(counted) : like.#units;
-    if (meter === undefined) this.prices = wholePrices(context.parameters, times);
-    else if (Prices.apply(context)) this.prices = new Prices(context, backend, counted);
+    if (like !== undefined) {
+      this.#size = like.#size;
+      this.#units = like.#units;
+      this.prices = like.prices;
+    } else {
+      const work = (): number[] => kernelNames.map((name) => backend.work[name]);
+      const counted: Meter = meter === undefined ? meterOf(context, backend, times) : () => [...work(), ...meter()];
+      this.#size = counted().length;
+      this.#units = new UnitCache(counted);
+      if (meter === undefined) this.prices = wholePrices(context.parameters, times);
+      else if (Prices.apply(context)) this.prices = new Prices(context, backend, counted);
+    }
     this.traces = traces ?? like?.traces ?? new Traces(program, context.parameters, bootstrapper);
   }
 
