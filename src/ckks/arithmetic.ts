@@ -7,7 +7,7 @@ import { requireDegree, requireLevel, requireSameScale, requireScaleRatio } from
 import { Ciphertext, type Plaintext } from "./ciphertext.ts";
 import type { Context } from "./context.ts";
 import { type EncodeOptions, Encoder, type SlotVector } from "./encoder.ts";
-import { type PlainTerm, scaleOfTerms, sumPlain } from "./plain-sums.ts";
+import { type PlainTerm, shapeOfSum, sumPlain } from "./plain-sums.ts";
 
 export class Arithmetic {
   readonly context: Context;
@@ -199,13 +199,12 @@ export class Arithmetic {
    * that no `a` is below.
    */
   plainSum(terms: readonly PlainTerm<Ciphertext>[]): Ciphertext {
-    const [[, { level }]] = terms as [PlainTerm<Ciphertext>];
+    const { level, scale, slots } = shapeOfSum(terms, false);
     const { ring, parameters } = this.context;
     const moduli = parameters.moduli(level);
-    const scale = scaleOfTerms(terms);
     const into = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;
     sumPlain(this.#kernels, [{ into, terms }]);
-    return new Ciphertext(into, level, scale, Math.max(...terms.map(([{ slots }]) => slots)));
+    return new Ciphertext(into, level, scale, slots);
   }
 
   /**

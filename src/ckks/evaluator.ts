@@ -25,7 +25,7 @@ import {
 } from "./key-switch.ts";
 import type { KeyName } from "./keys.ts";
 import { raise } from "./mod-raise.ts";
-import { type PlainTerm, scaleOfTerms, sumPlain } from "./plain-sums.ts";
+import { type PlainTerm, shapeOfSum, sumPlain } from "./plain-sums.ts";
 
 export { scaleTolerance } from "./checks.ts";
 export { ExtendedCiphertext, Hoisted, type HoistOptions } from "./extended.ts";
@@ -202,17 +202,21 @@ export class Evaluator extends Arithmetic {
 
   /** into += a over QP, at one level. */
   addExtended(into: ExtendedCiphertext, a: ExtendedCiphertext): void {
+    if (a.level !== into.level)
+      throw new AegisError("level", `addExtended: expected level ${into.level}, got level ${a.level}`, {
+        operation: "addExtended",
+        level: a.level,
+      });
     for (const k of [0, 1] as const) this.#kernels.add(into.parts[k], into.parts[k], a.parts[k]);
   }
 
   /** {@link plainSum} of ciphertexts over QP, several sums of one level: operands that they share are read once. */
   plainSums(sums: readonly (readonly PlainTerm<ExtendedCiphertext>[])[]): ExtendedCiphertext[] {
     const { ring, parameters } = this.context;
-    const results = sums.map((terms) => {
-      const [[{ slots }, { level }]] = terms as [PlainTerm<ExtendedCiphertext>];
+    const shapes = sums.map((terms) => shapeOfSum(terms, true));
+    const results = shapes.map(({ level, scale, slots }) => {
       const moduli = parameters.extendedModuli(level);
-      const parts = [ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")] as const;
-      return new ExtendedCiphertext(parts, level, scaleOfTerms(terms), slots);
+      return new ExtendedCiphertext([ring.poly(moduli, "ntt"), ring.poly(moduli, "ntt")], level, scale, slots);
     });
     sumPlain(
       this.#kernels,
@@ -284,6 +288,12 @@ export class Evaluator extends Arithmetic {
    * 2022/024).
    */
   modRaise(a: Ciphertext): Ciphertext {
+    if (a.level !== 0)
+      throw new AegisError("level", `modRaise: expected a ciphertext at level 0, got level ${a.level}`, {
+        operation: "modRaise",
+        level: a.level,
+        hint: "drop its levels first",
+      });
     const { parameters } = this.context;
     const top = parameters.maximumLevel;
     using sparse = this.switchKey(a, "dense-to-sparse");

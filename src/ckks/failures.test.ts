@@ -114,8 +114,34 @@ describe("forms", () => {
   test("plaintexts for sums in products, for products in encryption", () => {
     using plain = fixture.encoder.encode([1]);
     expect(failure(() => fixture.evaluator.multiplyPlain(a, plain)).hint).toContain("use: 'product'");
+    expect(failure(() => fixture.evaluator.plainSum([[a, plain]])).hint).toContain("use: 'product'");
     using factor = fixture.encoder.encode([1], { use: "product" });
     expect(failure(() => fixture.encryptor.encrypt(factor)).message).toContain("expected a plaintext encoded for sums");
+  });
+});
+
+describe("sums of products with plaintexts", () => {
+  test("no terms, operands below the plaintext, plaintexts over the wrong basis, scales that differ", () => {
+    const { evaluator } = fixture;
+    expect(failure(() => evaluator.plainSum([])).message).toContain("expected at least one term");
+    using factor = evaluator.encode([1], { level: a.level, use: "product" });
+    using lower = evaluator.dropLevel(a, a.level - 1);
+    expect(failure(() => evaluator.plainSum([[lower, factor]])).code).toBe("level");
+    using extended = evaluator.extend(a);
+    expect(failure(() => evaluator.plainSums([[[extended, factor]]])).message).toContain("over QP");
+    using double = evaluator.encode([1], { level: a.level, use: "product", scale: 2 * factor.scale });
+    const sum = [a, factor] as const;
+    expect(failure(() => evaluator.plainSum([sum, [a, double]])).code).toBe("scale");
+    using product = evaluator.tensor(a, a);
+    expect(failure(() => evaluator.plainSum([[product, factor]])).hint).toBe("relinearise it first");
+  });
+
+  test("levels of what is added over QP, and of what is raised", () => {
+    const { evaluator } = fixture;
+    using into = evaluator.zeroExtended(a.level, 1, a.slots);
+    using lower = evaluator.zeroExtended(a.level - 1, 1, a.slots);
+    expect(failure(() => evaluator.addExtended(into, lower)).code).toBe("level");
+    expect(failure(() => evaluator.modRaise(a)).message).toContain("expected a ciphertext at level 0");
   });
 });
 

@@ -1,7 +1,8 @@
 /** Sums of products of ciphertexts with plaintexts, in few passes over their operands. */
+import { AegisError } from "../base/errors.ts";
 import type { Limbs, ProductSums, RingKernels } from "../kernels/backend.ts";
-import { requireScaleRatio } from "./checks.ts";
-import type { Ciphertext, Plaintext } from "./ciphertext.ts";
+import { requireDegree, requireScaleRatio } from "./checks.ts";
+import { Ciphertext, type Plaintext } from "./ciphertext.ts";
 import type { ExtendedCiphertext } from "./extended.ts";
 
 /** A product that is summed. The plaintext is encoded for products, over the basis of the operand. */
@@ -17,13 +18,38 @@ export interface PlainSum {
   readonly terms: readonly PlainTerm<Ciphertext | ExtendedCiphertext>[];
 }
 
-/** Scale of a sum of products. Throws `scale` when theirs differ. */
-export function scaleOfTerms(terms: PlainSum["terms"]): number {
-  const [[a, plaintext]] = terms as [PlainSum["terms"][number]];
-  const scale = a.scale * plaintext.scale;
-  for (const [b, { scale: factor, level }] of terms)
-    requireScaleRatio("multiplyPlain", (b.scale * factor) / scale, level);
-  return scale;
+/**
+ * Level, scale and slots of a sum of products.
+ *
+ * @param extended over QP, or over Q
+ * @throws `argument` for none, and for plaintexts that are not for such products or differ in level, `level` for operands
+ *   below them, `scale` when the products' scales differ
+ */
+export function shapeOfSum(
+  terms: PlainSum["terms"],
+  extended: boolean,
+): { level: number; scale: number; slots: number } {
+  const [first] = terms;
+  if (first === undefined)
+    throw new AegisError("argument", "plainSum: expected at least one term, got none", { operation: "plainSum" });
+  const { level } = first[1];
+  const scale = first[0].scale * first[1].scale;
+  for (const [a, plaintext] of terms) {
+    if (!plaintext.montgomery || plaintext.extended !== extended || plaintext.level !== level)
+      throw new AegisError(
+        "argument",
+        `plainSum: expected plaintexts for products over ${extended ? "QP" : "Q"} at level ${level}, got one ${plaintext.montgomery ? "for products" : "for sums"} over ${plaintext.extended ? "QP" : "Q"} at level ${plaintext.level}`,
+        { operation: "plainSum", level, hint: "encode all with use: 'product' at one level" },
+      );
+    if (a instanceof Ciphertext) requireDegree("plainSum", a);
+    if (a.level < level)
+      throw new AegisError("level", `plainSum: plaintexts at level ${level}, a ciphertext at level ${a.level}`, {
+        operation: "plainSum",
+        level: a.level,
+      });
+    requireScaleRatio("plainSum", (a.scale * plaintext.scale) / scale, level);
+  }
+  return { level, scale, slots: Math.max(...terms.map(([{ slots }]) => slots)) };
 }
 
 /** Σ operand·plaintext of each sum. Plaintexts of different subrings are summed one kind after the other. */

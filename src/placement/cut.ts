@@ -3,7 +3,6 @@
  * every polynomial. Counted on the null backend of one rank, which knows what the
  * others send.
  */
-import { Bootstrapper } from "../circuits/index.ts";
 import { Context, type Parameters } from "../ckks/index.ts";
 import {
   type CollectiveName,
@@ -15,7 +14,7 @@ import {
   type ShardingName,
   shardedBackend,
 } from "../kernels/index.ts";
-import { type Operation, type Part, type Program, slotsOf, workOf } from "../program/index.ts";
+import { type Operation, type Part, type Program, workOf } from "../program/index.ts";
 import { OperationCosts } from "../transformer/index.ts";
 import { LeastCut } from "./least-cut.ts";
 import type { Machine } from "./setting.ts";
@@ -97,21 +96,14 @@ export class CutCosts {
     const communicator = new CountingCommunicator(0, this.#devices);
     const inner = new NullBackend();
     const sharding = { name: this.#sharding, chain: parameters };
-    // Sums over gadget digits never lie as what is stored: nothing costs the same everywhere, and all of it has to run.
-    const runs = this.#sharding === "limb-oa";
-    const repeats = runs ? {} : { repeats: new Repeats(inner, communicator) };
-    const context = new Context(parameters, shardedBackend(inner, communicator, sharding, repeats));
-    const { traces } = whole;
-    const own =
-      runs && traces.bootstrapper !== undefined
-        ? new Bootstrapper(context, slotsOf(program.geometry), traces.bootstrapper)
-        : undefined;
+    const repeats = new Repeats(inner, communicator);
+    const context = new Context(parameters, shardedBackend(inner, communicator, sharding, { repeats }));
     const meter = (): number[] => {
       const { bytesOfAll, bytesByRank, calls } = communicator;
       const collectives = collectiveNames.reduce((sum, name) => sum + calls[name], 0);
       return [...collectiveNames.map((name) => bytesOfAll[name]), inner.calls, collectives, ...bytesByRank];
     };
-    this.#rank = new OperationCosts(context, inner, program, own, { meter, traces });
+    this.#rank = new OperationCosts(context, inner, program, undefined, { meter, traces: whole.traces });
     return this.#rank;
   }
 }

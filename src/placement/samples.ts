@@ -1,7 +1,7 @@
 /**
  * What an operation needs besides ciphertexts: keys, and workspace. A sample of it, small but with
- * every rotation other than giant steps, of which two will do, is run on a null backend; samples of one shape
- * and level are run once.
+ * every rotation other than giant steps, of which two will do, is traced, or run on a null backend where it is a sum of
+ * the long layout; samples of one shape and level are made once.
  */
 import { Ciphertext, type Context, Evaluator, type KeyName, reducedSteps, rotationElement } from "../ckks/index.ts";
 import type { NullBackend } from "../kernels/index.ts";

@@ -156,7 +156,7 @@ function compileFor(
     bootstrapLevel: bootstrapper.outputLevel,
     bootstrapInput: bootstrapper.inputLevel,
   });
-  keepTraces(program, costs.units.traces);
+  keepTraces(program, costs.traces);
   const seconds = secondsByOperation(program, costs.model(options.times));
   const reference = secondsByOperation(program, costs.model(referenceTimes));
   return { program, seconds, cost: reference.reduce((sum, s) => sum + s, 0) };

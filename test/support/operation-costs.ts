@@ -100,14 +100,13 @@ function costsOfRank(
   program: UnscheduledProgram,
   parameters: Parameters,
   { sharding, rank, size }: Place,
-  like: Bootstrapper,
+  bootstrapper: Bootstrapper,
 ): OperationCosts {
   const inner = new NullBackend();
   const communicator = new CountingCommunicator(rank, size);
   const repeats = new Repeats(inner, communicator);
   const backend = shardedBackend(inner, communicator, { name: sharding, chain: parameters }, { repeats });
   const context = new Context(parameters, backend);
-  const bootstrapper = new Bootstrapper(context, slotsOf(program.geometry), like);
   const meter = (): number[] => collectiveNames.map((name) => communicator.bytes[name]);
   return new OperationCosts(context, inner, program, bootstrapper, { meter });
 }

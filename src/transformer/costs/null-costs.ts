@@ -11,13 +11,14 @@ import type { UnscheduledProgram } from "../graph/index.ts";
 import { type CostModel, originOf } from "../schedule.ts";
 import { OperationCosts } from "./operation-costs.ts";
 import { type KernelTimes, secondsOf } from "./times.ts";
+import type { Traces } from "./traces.ts";
 
 /** Counts the work of operations of one program on a null backend. */
 export class NullCosts {
   readonly #context: Context;
   readonly #program: UnscheduledProgram;
   readonly #seen = new Map<string, KernelWork>();
-  readonly units: OperationCosts;
+  readonly #units: OperationCosts;
 
   /** @param like costs on the same context of a program whose geometry differs in baby steps alone */
   constructor(
@@ -29,13 +30,17 @@ export class NullCosts {
   ) {
     this.#context = context;
     this.#program = program;
-    this.units = new OperationCosts(
+    this.#units = new OperationCosts(
       context,
       backend,
       program,
       bootstrapper,
-      like === undefined ? {} : { like: like.units },
+      like === undefined ? {} : { like: like.#units },
     );
+  }
+
+  get traces(): Traces {
+    return this.#units.traces;
   }
 
   /** What operations cost when kernels take these times. */
@@ -60,14 +65,14 @@ export class NullCosts {
 
   /** Kernel work of one bootstrapping of so many ciphertexts. */
   bootstrap(size: 1 | 2): KernelWork {
-    return this.units.bootstrap(size);
+    return this.#units.bootstrap(size);
   }
 
   #count(operation: Operation, level: number): KernelWork {
     const origin = { ...operation, level, inputs: operation.inputs.map(originOf) } as Operation;
     const total = emptyWork();
     for (const part of chunksOf(this.#program, origin, this.#context.parameters)) {
-      const work = this.units.work(origin, "whole", part);
+      const work = this.#units.work(origin, "whole", part);
       for (const name of kernelNames) total[name] += work[name];
     }
     return total;

@@ -5,7 +5,7 @@
  */
 import { AegisError } from "../../base/errors.ts";
 import { invariant } from "../../base/validate.ts";
-import type { Bootstrapper } from "../../circuits/index.ts";
+import { Bootstrapper } from "../../circuits/index.ts";
 import { type Ciphertext, type Context, Evaluator, type KeyName, reducedSteps } from "../../ckks/index.ts";
 import {
   type CountsByPrime,
@@ -80,7 +80,7 @@ export class OperationCosts {
 
   /**
    * @param context over `backend`, or over a sharded one that counts on it
-   * @param bootstrapper of fresh traces, see there; where calls have no prices on the same context, to run
+   * @param bootstrapper of fresh traces, see there
    */
   constructor(
     context: Context,
@@ -90,9 +90,8 @@ export class OperationCosts {
     { meter, like, times = referenceTimes, traces }: OperationCostsOptions = {},
   ) {
     this.#program = program;
-    const evaluator = new Evaluator(context, uncountedKeys(context, backend));
-    this.#environment = new Environment(evaluator, program.geometry, program.length, bootstrapper);
     this.#metered = meter !== undefined;
+    this.traces = traces ?? like?.traces ?? new Traces(program, context.parameters, bootstrapper);
     if (like !== undefined) {
       this.#size = like.#size;
       this.#units = like.#units;
@@ -105,7 +104,14 @@ export class OperationCosts {
       if (meter === undefined) this.prices = wholePrices(context.parameters, times);
       else if (Prices.apply(context)) this.prices = new Prices(context, backend, counted);
     }
-    this.traces = traces ?? like?.traces ?? new Traces(program, context.parameters, bootstrapper);
+    const evaluator = new Evaluator(context, uncountedKeys(context, backend));
+    this.#environment = new Environment(evaluator, program.geometry, program.length, this.#bootstrapperOn(context));
+  }
+
+  /** What operators bootstrap with where they have to run. */
+  #bootstrapperOn(context: Context): Bootstrapper | undefined {
+    const { bootstrapper } = this.prices === undefined ? this.traces : {};
+    return bootstrapper && new Bootstrapper(context, bootstrapper.slots, bootstrapper);
   }
 
   /** Kernel work at `operation.level`. */
@@ -136,11 +142,14 @@ export class OperationCosts {
   sample(operation: Operation, part: Part): { keys: Map<KeyName, number>; bytes: number } {
     invariant(this.prices !== undefined, "samples are of whole ciphertexts");
     const level = operation.level as number;
-    const run = this.#runOf(operation, part);
-    const trace =
-      operation.kind === "bootstrap"
-        ? this.#traced(`bootstrap ${part.outputs.join("; ")} @${level} → ${operation.target}`, level, run)
-        : this.#traced(this.#eachKey(operation, part), level, run);
+    let key = this.#eachKey(operation, part);
+    let levelOf = (_: string): number => level;
+    if (operation.kind === "bootstrap") {
+      // Pairs are formed at the levels of their ciphertexts, what follows is at levels of its own.
+      levelOf = (name) => (this.#program.tensors[name] as Tensor).level ?? level;
+      key += `${part.outputs.join(";")} @${operation.inputs.map(levelOf)} → ${operation.target}`;
+    }
+    const trace = this.#traced(key, level, this.#runOf(operation, part, levelOf));
     const keys = new Map([...trace.keys].map(([name, relative]) => [name, level + relative]));
     return { keys, bytes: this.prices.bytes(trace, level) };
   }
@@ -356,16 +365,17 @@ export class OperationCosts {
     const short = this.#program.geometry.layout === "short";
     const measured = short ? part : { outputs: part.outputs.map((indices) => indices.slice(0, 1)) };
     const times = short ? 1 : Math.max(...part.outputs.map((indices) => indices.length));
-    const key = this.#eachKey(operation, part);
-    add(total, this.#cost(key, key, operation.level as number, this.#runOf(operation, measured)), times);
+    const run = this.#runOf(operation, measured, () => operation.level as number);
+    add(total, this.#cost(this.#eachKey(operation, part), operation.level as number, run), times);
   }
 
-  #runOf(operation: Operation, part: Part): Prepared {
+  /** @param levelOf of an operation's input */
+  #runOf(operation: Operation, part: Part, levelOf: (name: string) => number): Prepared {
     return (environment, operand) => {
       const reads = readsOf(this.#program, operation, part);
       const inputs = operation.inputs.map((name, i) => {
         const list: (Ciphertext | undefined)[] = new Array(ciphertextsOf(this.#program.tensors[name] as Tensor));
-        for (const number of reads[i] as number[]) list[number] = operand(operation.level as number);
+        for (const number of reads[i] as number[]) list[number] = operand(levelOf(name));
         return list;
       });
       const constants = this.#constants(operation);
@@ -379,10 +389,9 @@ export class OperationCosts {
   /**
    * What is counted of a body at a level: the prices of its calls, or what it does when it really runs.
    *
-   * @param key of what is the same at all levels
-   * @param traceKey the same, but with the level where the path depends on it
+   * @param key of what is traced alike at any level
    */
-  #cost(key: string, traceKey: string, level: number, prepare: Prepared): Float64Array {
+  #cost(key: string, level: number, prepare: Prepared): Float64Array {
     const at = `${key} @${level}`;
     const { prices } = this;
     if (prices === undefined)
@@ -390,8 +399,7 @@ export class OperationCosts {
         prepare(this.#environment, (level) => keep(fake(this.#environment, level))),
       );
     let known = this.#priced.get(at);
-    if (known === undefined)
-      this.#priced.set(at, (known = prices.total(this.#traced(traceKey, level, prepare), level)));
+    if (known === undefined) this.#priced.set(at, (known = prices.total(this.#traced(key, level, prepare), level)));
     return known;
   }
 
@@ -438,8 +446,8 @@ export class OperationCosts {
 
   /** One bootstrapping of one ciphertext or of a pair. */
   #bootstrap(size: number, level: number): Float64Array {
-    const key = `bootstrap ${size}`;
-    return this.#cost(key, `${key} @${level}`, level, (environment, operand) => {
+    // Most of it is at levels of its own.
+    return this.#cost(`bootstrap ${size} @${level}`, level, (environment, operand) => {
       const { bootstrapper, evaluator } = environment;
       if (bootstrapper === undefined) return () => undefined;
       const [a, b] = [operand(level), operand(level)];

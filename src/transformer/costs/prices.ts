@@ -29,7 +29,7 @@ export interface Price {
 }
 
 /** Of whole ciphertexts, for all programs of the same parameters, by what seconds by prime are made of. */
-const known = new WeakMap<Parameters, Map<KernelTimes, Prices>>();
+const known = new WeakMap<Parameters, Map<string, Prices>>();
 
 /**
  * Prices of calls on whole ciphertexts: kernel work in the order of `kernelNames`, then what `WorkByPrime` lists.
@@ -39,11 +39,12 @@ const known = new WeakMap<Parameters, Map<KernelTimes, Prices>>();
 export function wholePrices(parameters: Parameters, times: KernelTimes): Prices {
   let byTimes = known.get(parameters);
   if (byTimes === undefined) known.set(parameters, (byTimes = new Map()));
-  let prices = byTimes.get(times);
+  const key = kernelNames.map((name) => times[name]).join();
+  let prices = byTimes.get(key);
   if (prices === undefined) {
     const backend = new NullBackend();
     const context = new Context(parameters, backend);
-    byTimes.set(times, (prices = new Prices(context, backend, meterOf(context, backend, times))));
+    byTimes.set(key, (prices = new Prices(context, backend, meterOf(context, backend, times))));
   }
   return prices;
 }

@@ -192,8 +192,8 @@ export class TracingEvaluator extends Evaluator {
     // Sums share reading what they have in common, which does not count.
     return sums.map((terms) => {
       this.#recorder.sum("plainSums", terms, (evaluator, operands) => evaluator.plainSums([inPairs(operands)]));
-      const [[{ scale, slots }, plaintext]] = terms as [PlainTerm<ExtendedCiphertext>];
-      return this.#extended(plaintext.level, scale * plaintext.scale, slots);
+      const [[{ scale }, plaintext]] = terms as [PlainTerm<ExtendedCiphertext>];
+      return this.#extended(plaintext.level, scale * plaintext.scale, Math.max(...terms.map(([{ slots }]) => slots)));
     });
   }
 
